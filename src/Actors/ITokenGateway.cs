@@ -1,0 +1,28 @@
+namespace TokenManager.Actors;
+
+/// <summary>
+/// The one way into the pool for everything outside it. It Asks nowhere else. Every call ends within the request
+/// time limit, with <c>Unavailable</c> if nobody answered.
+/// </summary>
+public interface ITokenGateway
+{
+    /// <summary>Lends a free token to a user.</summary>
+    /// <param name="userId">Who it is for; not the nil UUID.</param>
+    /// <param name="usageId">The caller's idempotency key, or null to have one made.</param>
+    /// <param name="cancellationToken">Stops waiting, not the activation.</param>
+    Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken);
+
+    /// <summary>Ends the named usage, and no other.</summary>
+    Task<ReleaseResult> ReleaseAsync(Guid tokenId, Guid usageId, CancellationToken cancellationToken);
+
+    /// <summary>Ends every running usage.</summary>
+    Task<ClearResult> ClearAsync(CancellationToken cancellationToken);
+
+    /// <summary>Reads a page of a token's usages from the ledger.</summary>
+    /// <param name="tokenId">The token.</param>
+    /// <param name="beforeFence">Only usages with a lower fence; null for the newest.</param>
+    /// <param name="limit">1 to 1000.</param>
+    /// <param name="cancellationToken">Stops the query.</param>
+    Task<HistoryResult> ReadHistoryAsync(
+        Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken);
+}

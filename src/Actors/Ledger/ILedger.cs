@@ -1,0 +1,136 @@
+namespace TokenManager.Actors.Ledger;
+
+/// <summary>A usage as one statement saw it.</summary>
+/// <param name="Usage">The row.</param>
+/// <param name="Remaining">
+/// <c>expires_at</c> minus the database's clock in the same statement; negative when overdue. Nodes measure spans
+/// from here and never compare <c>expires_at</c> with a clock of their own.
+/// </param>
+public sealed record UsageRow(Usage Usage, TimeSpan Remaining);
+
+/// <summary>The wish to open a usage.</summary>
+/// <param name="UsageId">The identity of the grant; asking twice opens one.</param>
+/// <param name="TokenId">The token to lend.</param>
+/// <param name="UserId">The user to lend it to.</param>
+/// <param name="Fence">One more than the token's newest known fence.</param>
+/// <param name="Lease">How long.</param>
+public sealed record OpenUsage(Guid UsageId, Guid TokenId, Guid UserId, long Fence, TimeSpan Lease);
+
+/// <summary>What the ledger says after trying to open a usage.</summary>
+public abstract record OpenResult
+{
+    private OpenResult() { }
+
+    /// <summary>
+    /// There is a row with this usage id, opened now or before. It may be closed, belong to another user or to
+    /// another token: the reader compares.
+    /// </summary>
+    public sealed record Found(UsageRow Row) : OpenResult;
+
+    /// <summary>Refused: the user has this open usage.</summary>
+    public sealed record UserHolds(UsageRow Row) : OpenResult;
+
+    /// <summary>Refused: the token has a usage with this or a higher fence, so whoever asked is behind.</summary>
+    public sealed record TokenBehind(UsageRow Row) : OpenResult;
+}
+
+/// <summary>The wish to close a usage.</summary>
+/// <param name="UsageId">Exactly this usage; nothing is ever closed by token.</param>
+/// <param name="Reason">
+/// <see cref="EndReason.Expired"/> closes only what is due by the database's clock and still expires when the closer
+/// believes it does.
+/// </param>
+/// <param name="ExpiresAt">What the closer believes.</param>
+public sealed record CloseUsage(Guid UsageId, EndReason Reason, DateTimeOffset ExpiresAt);
+
+/// <summary>What the ledger says after trying to close a usage.</summary>
+public abstract record CloseResult
+{
+    private CloseResult() { }
+
+    /// <summary>The usage is closed, now or before; its <see cref="Usage.End"/> says how.</summary>
+    public sealed record Closed(Usage Usage) : CloseResult;
+
+    /// <summary>It still runs: the lease is not over by the database's clock.</summary>
+    public sealed record NotDue(UsageRow Row) : CloseResult;
+
+    /// <summary>There is no such usage.</summary>
+    public sealed record NotFound : CloseResult;
+}
+
+/// <summary>One token as the pool needs it.</summary>
+/// <param name="TokenId">The token.</param>
+/// <param name="Ordinal">Its place, from 0.</param>
+/// <param name="Fence">The fence of its newest usage; 0 before the first.</param>
+/// <param name="Open">Its open usage, if any.</param>
+public sealed record PoolToken(Guid TokenId, int Ordinal, long Fence, UsageRow? Open);
+
+/// <summary>The whole pool, read by one query.</summary>
+/// <param name="Size">How many tokens the pool shall have.</param>
+/// <param name="Tokens">
+/// By ordinal: every token below <paramref name="Size"/>, and those above it that are still lent.
+/// </param>
+public sealed record PoolImage(int Size, IReadOnlyList<PoolToken> Tokens);
+
+/// <summary>What a sweep finds.</summary>
+/// <param name="Size">How many tokens the pool shall have.</param>
+/// <param name="Overdue">Open usages past their time, the longest overdue first.</param>
+public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue);
+
+/// <summary>
+/// The tables that decide. Every write is one conditional statement on each row, whoever sends it, and may be sent
+/// again. Times are the database's. Calls that arrive while a statement is under way share the next one.
+/// </summary>
+/// <remarks>Every method throws <see cref="LedgerUnavailableException"/> when the database cannot answer in time.</remarks>
+public interface ILedger
+{
+    /// <summary>
+    /// Records the configured pool size, unless a newer app version has recorded its own, and makes the missing
+    /// tokens. Safe from several nodes at once.
+    /// </summary>
+    Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken);
+
+    /// <summary>Makes the missing tokens and reads the whole pool.</summary>
+    Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken);
+
+    /// <summary>Reads the pool's size and at most <paramref name="limit"/> overdue usages.</summary>
+    Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken);
+
+    /// <summary>Tries to open a usage. Grouped.</summary>
+    Task<OpenResult> OpenAsync(OpenUsage request);
+
+    /// <summary>Tries to close a usage. Grouped.</summary>
+    Task<CloseResult> CloseAsync(CloseUsage request);
+
+    /// <summary>A token's usages with at least this fence, oldest first. Grouped.</summary>
+    Task<IReadOnlyList<UsageRow>> ReadTokenAsync(Guid tokenId, long fromFence);
+
+    /// <summary>One usage, or null. Grouped.</summary>
+    Task<UsageRow?> FindUsageAsync(Guid usageId);
+
+    /// <summary>A page of a token's usages below a fence, newest first.</summary>
+    Task<HistoryResult> ReadHistoryAsync(
+        Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Returns if the database answers.</summary>
+    Task PingAsync(CancellationToken cancellationToken);
+}
+
+/// <summary>The database did not answer in time.</summary>
+public sealed class LedgerUnavailableException : Exception
+{
+    /// <summary>Makes one.</summary>
+    /// <param name="outcomeUnknown">
+    /// False: the statement never reached the database, nothing happened. True: it may have been, or may yet be, executed.
+    /// </param>
+    /// <param name="innerException">What the driver said.</param>
+    public LedgerUnavailableException(bool outcomeUnknown, Exception? innerException)
+        : base(
+            outcomeUnknown
+                ? "The database did not answer in time; the statement may have been executed."
+                : "The database cannot be reached; nothing was executed.",
+            innerException) => OutcomeUnknown = outcomeUnknown;
+
+    /// <summary>Whether the statement may have been, or may yet be, executed.</summary>
+    public bool OutcomeUnknown { get; }
+}
