@@ -1,0 +1,58 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using TokenManager.Actors.Ledger;
+
+namespace TokenManager.Actors.Hosting;
+
+/// <summary>
+/// Brings a node from nothing to the cluster: migrates the database, records the configured pool size, joins. A
+/// database that is not there yet is waited for; meanwhile the node lives but is not ready.
+/// </summary>
+internal sealed class NodeStartup(
+    ActorSystem system,
+    ILedger ledger,
+    Store store,
+    PoolSettings pool,
+    ClusterSettings cluster,
+    string appVersion,
+    TimeProvider time,
+    ILogger<NodeStartup> log) : BackgroundService
+{
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(5);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await PrepareDatabaseAsync(stoppingToken);
+
+        var node = Cluster.Get(system);
+        if (cluster.SeedNodes.Count == 0)
+            node.Join(node.SelfAddress);
+        else
+            node.JoinSeedNodes(cluster.SeedNodes.Select(seed => Address.Parse($"akka.tcp://{system.Name}@{seed}")));
+    }
+
+    private async Task PrepareDatabaseAsync(CancellationToken stoppingToken)
+    {
+        for (var retry = FirstRetry; ; retry = retry * 2 < LastRetry ? retry * 2 : LastRetry)
+        {
+            try
+            {
+                await LedgerMigrations.ApplyAsync(store, stoppingToken);
+                await ledger.DeclarePoolAsync(pool.Size, appVersion, stoppingToken);
+                return;
+            }
+            catch (LedgerUnavailableException unavailable)
+            {
+                log.LogWarning(
+                    "The database cannot be reached, and is tried again in {Retry}: {Reason}",
+                    retry,
+                    unavailable.InnerException?.Message ?? unavailable.Message);
+            }
+
+            await Task.Delay(retry, time, stoppingToken);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using System.Globalization;
+using Akka.Actor.Setup;
+using Akka.Cluster.Hosting;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Configuration;
+using Akka.Hosting;
+using Akka.Persistence.Sql;
+using Akka.Persistence.Sql.Config;
+using Akka.Remote.Hosting;
+using LinqToDB;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using TokenManager.Actors.Cache;
+using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Pool;
+using TokenManager.Actors.Tokens;
+
+namespace TokenManager.Actors.Hosting;
+
+/// <summary>Puts the pool, its tokens and its cache into an actor system, as a list of parts.</summary>
+public static class TokenManagerHosting
+{
+    /// <summary>
+    /// Registers the ledger, the read cache and the gateway. Needs an <see cref="ITokenRenderer"/> and a
+    /// <see cref="TimeProvider"/> to be registered as well, and the actors of <see cref="AddTokenManager"/>.
+    /// </summary>
+    public static IServiceCollection AddTokenManagerServices(this IServiceCollection services, Store store) => services
+        .AddSingleton(provider => Ledgers.Create(store, provider.GetRequiredService<TimeProvider>()))
+        .AddSingleton(provider => new TokenCache(provider.GetRequiredService<ITokenRenderer>()))
+        .AddSingleton<ITokenCache>(provider => provider.GetRequiredService<TokenCache>())
+        .AddSingleton<ITokenGateway>(provider =>
+        {
+            var actors = provider.GetRequiredService<IActorRegistry>();
+            return new TokenGateway(
+                actors.Get<TokenPoolActor>(),
+                actors.Get<TokenCacheActor>(),
+                provider.GetRequiredService<TokenCache>(),
+                provider.GetRequiredService<ILedger>(),
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<TokenGateway>>());
+        });
+
+    /// <summary>Adds everything that one node runs. The node joins no cluster by itself.</summary>
+    public static AkkaConfigurationBuilder AddTokenManager(
+        this AkkaConfigurationBuilder builder, PoolSettings pool, ClusterSettings cluster, Store store) => builder
+        .AddHocon(ProductConfig(), HoconAddMode.Prepend)
+        .AddClusterNode(cluster)
+        .AddJournal(store)
+        .AddTokens()
+        .AddPool(pool)
+        .AddCache();
+
+    private static Config ProductConfig()
+    {
+        using var stream = typeof(TokenManagerHosting).Assembly.GetManifestResourceStream("tokenmanager.conf")!;
+        using var reader = new StreamReader(stream);
+        return ConfigurationFactory.ParseString(reader.ReadToEnd());
+    }
+
+    private static AkkaConfigurationBuilder AddClusterNode(
+        this AkkaConfigurationBuilder builder, ClusterSettings settings) => builder
+        .WithRemoting(new RemoteOptions { HostName = settings.Hostname, Port = settings.Port })
+        .WithClustering()
+        .WithDistributedPubSub(role: string.Empty)
+        .AddHocon(
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"akka.cluster.split-brain-resolver.stable-after = {settings.StableAfter.TotalMilliseconds}ms"),
+            HoconAddMode.Prepend);
+
+    private static AkkaConfigurationBuilder AddJournal(this AkkaConfigurationBuilder builder, Store store)
+    {
+        // Given as a setup, not as HOCON: nothing that prints the configuration prints a password.
+        var options = store switch
+        {
+            Store.Postgres(var connectionString) => new DataOptions().UseConnectionString(
+                ProviderName.PostgreSQL15,
+                new NpgsqlConnectionStringBuilder(connectionString)
+                {
+                    ApplicationName = "token-manager-journal",
+                    Timeout = 3,
+                    CommandTimeout = 3,
+                    CancellationTimeout = 500,
+                }.ConnectionString),
+            Store.Sqlite(var path) => new DataOptions()
+                .UseConnectionString(
+                    ProviderName.SQLiteMS,
+                    new SqliteConnectionStringBuilder { DataSource = path, DefaultTimeout = 3 }.ConnectionString)
+                .UseInterceptor(new SqlitePragmas()),
+            _ => throw new ArgumentOutOfRangeException(nameof(store)),
+        };
+        builder.AddSetup(new DataOptionsSetup(options));
+        if (store is Store.Sqlite)
+            builder.AddHocon("akka.persistence.journal.sql.parallelism = 1", HoconAddMode.Prepend);
+        return builder.AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append);
+    }
+
+    private static AkkaConfigurationBuilder AddTokens(this AkkaConfigurationBuilder builder) => builder
+        .WithShardRegion<TokenActor>(
+            TokenSharding.TypeName,
+            (system, registry, resolver) =>
+            {
+                var ledger = resolver.GetService<ILedger>();
+                var time = resolver.GetService<TimeProvider>();
+                var mediator = DistributedPubSub.Get(system).Mediator;
+                return entityId => TokenActor.Props(
+                    Guid.Parse(entityId), ledger, registry.Get<TokenPoolActor>(), mediator, time, TokenSharding.IdleAfter);
+            },
+            new TokenSharding(),
+            new ShardOptions { HandOffStopMessage = StopToken.Instance, StateStoreMode = StateStoreMode.DData });
+
+    private static AkkaConfigurationBuilder AddPool(this AkkaConfigurationBuilder builder, PoolSettings settings) => builder
+        .WithSingleton<TokenPoolActor>(
+            "token-pool",
+            (_, registry, resolver) => TokenPoolActor.Props(
+                settings,
+                resolver.GetService<ILedger>(),
+                resolver.GetService<TimeProvider>(),
+                registry.Get<TokenActor>()));
+
+    private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
+        .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(
+            TokenCacheActor.Props(resolver.GetService<TokenCache>(), registry.Get<TokenPoolActor>()), "token-cache")));
+}

@@ -1,0 +1,90 @@
+using TokenManager.Actors.Serialization;
+
+namespace TokenManager.Actors.Pool;
+
+/// <summary>What a gateway asks of the pool. Every request may be sent again and then gets the same answer.</summary>
+internal abstract record PoolRequest : IWireMessage
+{
+    private PoolRequest() { }
+
+    /// <summary>Lend a free token to a user.</summary>
+    /// <param name="UserId">Who.</param>
+    /// <param name="UsageId">The identity of the grant.</param>
+    /// <param name="CallerChoseUsageId">
+    /// True if it may have been used before, so that a refusal must first ask the ledger what the id stands for.
+    /// </param>
+    public sealed record ActivateToken(Guid UserId, Guid UsageId, bool CallerChoseUsageId) : PoolRequest;
+
+    /// <summary>End a usage for its holder.</summary>
+    public sealed record ReleaseToken(Guid TokenId, Guid UsageId) : PoolRequest;
+
+    /// <summary>End every running usage.</summary>
+    public sealed record ClearTokens : PoolRequest;
+}
+
+/// <summary>What the pool answers.</summary>
+internal abstract record PoolAnswer : IWireMessage
+{
+    private PoolAnswer() { }
+
+    /// <summary>The user holds the token.</summary>
+    public sealed record Granted(Usage Usage) : PoolAnswer;
+
+    /// <summary>The user holds another token.</summary>
+    public sealed record UserAlreadyActive : PoolAnswer;
+
+    /// <summary>Every token is in use.</summary>
+    public sealed record Exhausted(TimeSpan RetryAfter) : PoolAnswer;
+
+    /// <summary>The usage id is another user's, or has ended.</summary>
+    public sealed record UsageIdReused : PoolAnswer;
+
+    /// <summary>The usage has ended; its end says how.</summary>
+    public sealed record Ended(Usage Usage) : PoolAnswer;
+
+    /// <summary>There is no such token in the pool.</summary>
+    public sealed record TokenNotFound : PoolAnswer;
+
+    /// <summary>The usage was never the token's.</summary>
+    public sealed record UsageMismatch : PoolAnswer;
+
+    /// <summary>All usages that ran have ended.</summary>
+    public sealed record Cleared(int Count) : PoolAnswer;
+
+    /// <summary>Not now.</summary>
+    public sealed record Unavailable(bool OutcomeUnknown) : PoolAnswer;
+}
+
+/// <summary>What caches and operators ask of the pool; answered directly, never over the topic.</summary>
+internal abstract record PoolQuery : IWireMessage
+{
+    private PoolQuery() { }
+
+    /// <summary>A fingerprint of all tokens and versions.</summary>
+    /// <param name="Round">Comes back with the answer.</param>
+    public sealed record GetDigest(long Round) : PoolQuery;
+
+    /// <summary>The tokens of one bucket.</summary>
+    public sealed record GetBucket(int Bucket) : PoolQuery;
+
+    /// <summary>The pool in figures.</summary>
+    public sealed record GetStatus : PoolQuery;
+}
+
+/// <summary>One fingerprint for each bucket of the pool's tokens.</summary>
+/// <param name="Round">As it was asked for.</param>
+/// <param name="Buckets">See <see cref="TokenDigest"/>.</param>
+internal sealed record PoolDigest(long Round, IReadOnlyList<ulong> Buckets) : IWireMessage;
+
+/// <summary>All tokens of one bucket.</summary>
+internal sealed record PoolBucket(int Bucket, IReadOnlyList<TokenView> Tokens) : IWireMessage;
+
+/// <summary>The pool in figures.</summary>
+/// <param name="Total">Tokens of the pool; always <paramref name="Free"/> + <paramref name="Active"/> + <paramref name="Reserved"/>.</param>
+/// <param name="Free">Can be lent at once.</param>
+/// <param name="Active">Lent.</param>
+/// <param name="Reserved">An activation of theirs is under way.</param>
+/// <param name="Waiting">Requests that wait for anything.</param>
+/// <param name="NextRelease">Until the earliest release that is due; null when none is.</param>
+internal sealed record PoolStatus(
+    int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage;

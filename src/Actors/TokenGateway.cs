@@ -1,0 +1,118 @@
+using Akka.Actor;
+using Microsoft.Extensions.Logging;
+using TokenManager.Actors.Cache;
+using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Pool;
+
+namespace TokenManager.Actors;
+
+/// <summary>
+/// Asks the pool, wherever it is, and asks again with the same usage id while it is moving. Shows what was answered in
+/// this node's cache before the caller hears of it, so that a node reads its own writes.
+/// </summary>
+internal sealed class TokenGateway(
+    IActorRef pool,
+    IActorRef cacheActor,
+    TokenCache cache,
+    ILedger ledger,
+    TimeProvider time,
+    ILogger<TokenGateway> log) : ITokenGateway
+{
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.5);
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
+
+    public async Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
+    {
+        var request = new PoolRequest.ActivateToken(userId, usageId ?? Ids.NewUsageId(time), usageId is not null);
+        switch (await AskUntilAnsweredAsync(request, cancellationToken))
+        {
+            case PoolAnswer.Granted(var usage):
+                cache.Apply(usage.TokenId, usage.Fence, usage);
+                return new ActivateResult.Granted(usage);
+            case PoolAnswer.UserAlreadyActive:
+                return new ActivateResult.UserAlreadyActive();
+            case PoolAnswer.Exhausted(var retryAfter):
+                return new ActivateResult.PoolExhausted(retryAfter);
+            case PoolAnswer.UsageIdReused:
+                return new ActivateResult.UsageIdReused();
+            case PoolAnswer.Unavailable(var outcomeUnknown):
+                return new ActivateResult.Unavailable(outcomeUnknown);
+            default:
+                return new ActivateResult.Unavailable(OutcomeUnknown: true);
+        }
+    }
+
+    public async Task<ReleaseResult> ReleaseAsync(Guid tokenId, Guid usageId, CancellationToken cancellationToken)
+    {
+        switch (await AskUntilAnsweredAsync(new PoolRequest.ReleaseToken(tokenId, usageId), cancellationToken))
+        {
+            case PoolAnswer.Ended({ End: { } end } usage):
+                cache.Apply(usage.TokenId, usage.Fence, current: null);
+                return end.Reason is EndReason.Released
+                    ? new ReleaseResult.Released(usage.TokenId, usage.UsageId, end.At)
+                    : new ReleaseResult.AlreadyEnded(end);
+            case PoolAnswer.TokenNotFound:
+                return new ReleaseResult.TokenNotFound();
+            case PoolAnswer.UsageMismatch:
+                return new ReleaseResult.UsageMismatch();
+            case PoolAnswer.Unavailable(var outcomeUnknown):
+                return new ReleaseResult.Unavailable(outcomeUnknown);
+            default:
+                return new ReleaseResult.Unavailable(OutcomeUnknown: true);
+        }
+    }
+
+    public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
+    {
+        // Not asked twice: what the first ask cleared would be missing from the second one's count.
+        if (await AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken) is not PoolAnswer.Cleared(var count))
+            return new ClearResult.Unavailable();
+
+        // Without an answer the digest brings the cache up to date a moment later.
+        await AskAsync(cacheActor, new TokenCacheActor.CatchUp(), CatchUpTimeout, cancellationToken);
+        return new ClearResult.Cleared(count);
+    }
+
+    public async Task<HistoryResult> ReadHistoryAsync(
+        Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ledger.ReadHistoryAsync(tokenId, beforeFence, limit, cancellationToken);
+        }
+        catch (LedgerUnavailableException unavailable)
+        {
+            log.LogWarning("History could not be read: {Reason}", unavailable.Message);
+            return new HistoryResult.Unavailable();
+        }
+    }
+
+    private async Task<object?> AskUntilAnsweredAsync(PoolRequest request, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        while (RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero)
+        {
+            if (await AskAsync(pool, request, left < AskAgainAfter ? left : AskAgainAfter, cancellationToken) is { } answer)
+                return answer;
+        }
+
+        return null;
+    }
+
+    /// <summary>The only place that Asks.</summary>
+    /// <returns>Null if there was no answer in time.</returns>
+    private static async Task<object?> AskAsync(
+        IActorRef actor, object message, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await actor.Ask<object>(message, timeout, cancellationToken);
+        }
+        catch (AskTimeoutException)
+        {
+            return null;
+        }
+    }
+}

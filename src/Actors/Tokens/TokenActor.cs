@@ -1,0 +1,427 @@
+using System.Diagnostics;
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Event;
+using Akka.Persistence;
+using TokenManager.Actors.Ledger;
+
+namespace TokenManager.Actors.Tokens;
+
+/// <summary>
+/// One token's life. Invariant: the journal holds only what the ledger decided, and nothing is answered before both
+/// are durable. Whatever goes wrong in between, a fresh incarnation recovers, reads the row and adopts it.
+/// </summary>
+internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
+{
+    private const int EventsPerSnapshot = 100;
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
+
+    private readonly Guid _tokenId;
+    private readonly ILedger _ledger;
+    private readonly IActorRef _pool;
+    private readonly IActorRef _mediator;
+    private readonly TimeProvider _time;
+    private readonly TimeSpan _idleAfter;
+    private readonly ILoggingAdapter _log = Context.GetLogger();
+
+    private TokenState _state = new TokenState.Available(Last: null);
+
+    // What is under way: the command and who asked; null while idle, adopting, or expiring by the own timer.
+    private Pending? _pending;
+    private TimeSpan _deadline;
+    private TimeSpan _retry = FirstRetry;
+
+    public TokenActor(
+        Guid tokenId, ILedger ledger, IActorRef pool, IActorRef mediator, TimeProvider time, TimeSpan idleAfter)
+    {
+        _tokenId = tokenId;
+        _ledger = ledger;
+        _pool = pool;
+        _mediator = mediator;
+        _time = time;
+        _idleAfter = idleAfter;
+        PersistenceId = PersistenceIdOf(tokenId);
+    }
+
+    private sealed record Pending(TokenCommand Command, IActorRef ReplyTo);
+
+    private sealed record RowsRead(IReadOnlyList<UsageRow> Rows) : INoSerializationVerificationNeeded;
+
+    private sealed record OpenAnswered(OpenResult Result) : INoSerializationVerificationNeeded;
+
+    private sealed record CloseAnswered(CloseResult Result) : INoSerializationVerificationNeeded;
+
+    private sealed record UsageFound(UsageRow? Row) : INoSerializationVerificationNeeded;
+
+    private sealed record LedgerFailed(Exception Cause) : INoSerializationVerificationNeeded
+    {
+        public bool OutcomeUnknown => Cause is not LedgerUnavailableException { OutcomeUnknown: false };
+    }
+
+    private sealed record LeaseOver : INotInfluenceReceiveTimeout
+    {
+        public static readonly LeaseOver Instance = new();
+    }
+
+    private sealed record ReadAgain
+    {
+        public static readonly ReadAgain Instance = new();
+    }
+
+    public override string PersistenceId { get; }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private TimeSpan Now => _time.GetElapsedTime(0);
+
+    private TimeSpan Remaining => _deadline - Now;
+
+    public static string PersistenceIdOf(Guid tokenId) => $"token-{tokenId}";
+
+    public static Props Props(
+        Guid tokenId, ILedger ledger, IActorRef pool, IActorRef mediator, TimeProvider time, TimeSpan idleAfter) =>
+        Akka.Actor.Props.Create(() => new TokenActor(tokenId, ledger, pool, mediator, time, idleAfter));
+
+    protected override void OnRecover(object message)
+    {
+        switch (message)
+        {
+            case SnapshotOffer { Snapshot: TokenState snapshot }:
+                _state = snapshot;
+                break;
+            case TokenEvent @event:
+                _state = TokenDecider.Apply(_state, @event);
+                break;
+            case RecoveryCompleted:
+                Become(Adopting);
+                ReadRows();
+                break;
+            default:
+                throw new UnreachableException($"The journal of {PersistenceId} holds {message}.");
+        }
+    }
+
+    protected override void OnCommand(object message) => Idle(message);
+
+    private void ReadRows() => _ledger.ReadTokenAsync(_tokenId, Math.Max(1, _state.Fence)).PipeTo(
+        Self, success: rows => new RowsRead(rows), failure: cause => new LedgerFailed(cause));
+
+    private void Adopting(object message)
+    {
+        switch (message)
+        {
+            case RowsRead(var rows):
+                _retry = FirstRetry;
+                if (rows is [.., { Usage.IsOpen: true, Remaining: var remaining }])
+                    _deadline = Now + remaining;
+
+                IReadOnlyList<TokenEvent> missing;
+                try
+                {
+                    missing = TokenDecider.Adopt(_state, rows);
+                }
+                catch (LedgerContradictsJournalException contradiction)
+                {
+                    // Restarting would only find the same again, at once and for ever.
+                    _log.Error(contradiction, "{0} cannot be trusted and stays out of use", PersistenceId);
+                    Context.Stop(Self);
+                    return;
+                }
+
+                if (missing.Count == 0)
+                {
+                    Settle();
+                    return;
+                }
+
+                _log.Debug("{0} adopts {1} events from its row", PersistenceId, missing.Count);
+                var left = missing.Count;
+                PersistAll(missing, @event =>
+                {
+                    _state = TokenDecider.Apply(_state, @event);
+                    if (--left > 0)
+                        return;
+
+                    Publish();
+                    Settle();
+                });
+                break;
+
+            case LedgerFailed:
+                Timers.StartSingleTimer(ReadAgain.Instance, ReadAgain.Instance, _retry);
+                _retry = NextRetry(_retry);
+                break;
+
+            case ReadAgain:
+                ReadRows();
+                break;
+
+            default:
+                StashUnlessStopping(message);
+                break;
+        }
+
+        void Settle()
+        {
+            _pool.Tell(Standing());
+            BecomeIdle();
+        }
+    }
+
+    private void Idle(object message)
+    {
+        switch (message)
+        {
+            case TokenCommand command:
+                _pending = new Pending(command, Sender);
+                Take(TokenDecider.Decide(_state, command));
+                break;
+
+            case LeaseOver:
+                Take(TokenDecider.DecideExpiry(_state));
+                break;
+
+            case ReceiveTimeout when _state is TokenState.Available:
+                Context.Parent.Tell(new Passivate(StopToken.Instance));
+                break;
+
+            case StopToken:
+                Context.Stop(Self);
+                break;
+
+            case SaveSnapshotSuccess saved:
+                DeleteSnapshots(new SnapshotSelectionCriteria(saved.Metadata.SequenceNr - 1));
+                break;
+
+            case SaveSnapshotFailure failed:
+                _log.Warning("{0} could not save a snapshot, and goes on without: {1}", PersistenceId, failed.Cause.Message);
+                break;
+
+            case ReceiveTimeout or DeleteSnapshotsSuccess or DeleteSnapshotsFailure:
+                break;
+
+            default:
+                Unhandled(message);
+                break;
+        }
+    }
+
+    // One statement is under way; everything else waits its turn.
+    private void AwaitingLedger(object message)
+    {
+        switch (message)
+        {
+            case OpenAnswered(var result):
+                if (result is OpenResult.Found(var opened))
+                    _deadline = Now + opened.Remaining;
+                Take(TokenDecider.DecideOpened(_state, (TokenCommand.Activate)_pending!.Command, result));
+                break;
+
+            case CloseAnswered(var result):
+                Take(TokenDecider.DecideClosed(_state, result));
+                break;
+
+            case UsageFound(var row):
+                Take(TokenDecider.DecideFound(_state, (TokenCommand.Release)_pending!.Command, row));
+                break;
+
+            case LedgerFailed failed:
+                if (failed.Cause is not LedgerUnavailableException)
+                    _log.Error(failed.Cause, "{0} could not carry out {1}", PersistenceId, _pending?.Command);
+                AnswerFailed(failed.OutcomeUnknown);
+                BecomeIdle(notBefore: _retry);
+                _retry = NextRetry(_retry);
+                break;
+
+            default:
+                StashUnlessStopping(message);
+                break;
+        }
+    }
+
+    private void Take(TokenStep step)
+    {
+        switch (step)
+        {
+            case TokenStep.Open(var request):
+                Become(AwaitingLedger);
+                _ledger.OpenAsync(request).PipeTo(
+                    Self, success: result => new OpenAnswered(result), failure: cause => new LedgerFailed(cause));
+                break;
+
+            case TokenStep.Close(var request):
+                Become(AwaitingLedger);
+                _ledger.CloseAsync(request).PipeTo(
+                    Self, success: result => new CloseAnswered(result), failure: cause => new LedgerFailed(cause));
+                break;
+
+            case TokenStep.Find(var usageId):
+                Become(AwaitingLedger);
+                _ledger.FindUsageAsync(usageId).PipeTo(
+                    Self, success: row => new UsageFound(row), failure: cause => new LedgerFailed(cause));
+                break;
+
+            case TokenStep.Journal(var @event):
+                Persist(@event, Journaled);
+                break;
+
+            case TokenStep.Wait(var remaining):
+                _deadline = Now + remaining;
+                BecomeIdle();
+                break;
+
+            case TokenStep.Recover:
+                _log.Debug("{0} is behind its row and recovers", PersistenceId);
+                AnswerFailed(outcomeUnknown: true);
+                Context.Stop(Self);
+                break;
+
+            case TokenStep.Nothing:
+                BecomeIdle();
+                break;
+
+            default:
+                Answer(step);
+                BecomeIdle();
+                break;
+        }
+    }
+
+    private void Journaled(TokenEvent @event)
+    {
+        _state = TokenDecider.Apply(_state, @event);
+        _retry = FirstRetry;
+        Publish();
+        switch (_state, _pending)
+        {
+            case (TokenState.Active, { }):
+                Answer(new TokenStep.AnswerActivated());
+                break;
+            case (TokenState.Available { Last: { } last }, { }):
+                Answer(new TokenStep.AnswerEnded(last));
+                break;
+            default:
+                _pool.Tell(Standing());
+                break;
+        }
+
+        if (LastSequenceNr % EventsPerSnapshot == 0)
+            SaveSnapshot(_state);
+        BecomeIdle();
+    }
+
+    private void Answer(TokenStep step)
+    {
+        var (command, replyTo) = _pending!;
+        TokenAnswer answer = step switch
+        {
+            TokenStep.AnswerActivated => new TokenAnswer.Activated(_tokenId, Current()!),
+            TokenStep.AnswerEnded(var usage) => new TokenAnswer.Ended(_tokenId, usage),
+            TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command), Current()!),
+            TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command), other),
+            TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(_tokenId, UsageIdOf(command), row),
+            TokenStep.AnswerNotMine => new TokenAnswer.NotMine(_tokenId, UsageIdOf(command)),
+            TokenStep.AnswerStanding => Standing(),
+            _ => throw new UnreachableException($"{step}"),
+        };
+        replyTo.Tell(answer);
+    }
+
+    private void AnswerFailed(bool outcomeUnknown)
+    {
+        if (_pending is { Command: not TokenCommand.Wake } pending)
+            pending.ReplyTo.Tell(new TokenAnswer.Failed(_tokenId, UsageIdOf(pending.Command), outcomeUnknown));
+    }
+
+    private static Guid UsageIdOf(TokenCommand command) => command switch
+    {
+        TokenCommand.Activate activate => activate.UsageId,
+        TokenCommand.Release release => release.UsageId,
+        _ => throw new UnreachableException($"{command}"),
+    };
+
+    private UsageRow? Current() => _state is TokenState.Active { Usage: var usage } ? new UsageRow(usage, Remaining) : null;
+
+    private TokenAnswer.Standing Standing() => new(_tokenId, _state.Fence, Current());
+
+    private void Publish() => _mediator.Tell(new Publish(
+        TokenTopic.Name, new TokenChanged(_tokenId, _state.Fence, (_state as TokenState.Active)?.Usage)));
+
+    private void BecomeIdle(TimeSpan notBefore = default)
+    {
+        _pending = null;
+        if (_state is TokenState.Active)
+        {
+            var delay = Max(Remaining, notBefore, TimeSpan.FromMilliseconds(1));
+            Timers.StartSingleTimer(LeaseOver.Instance, LeaseOver.Instance, delay);
+            Context.SetReceiveTimeout(null);
+        }
+        else
+        {
+            Timers.Cancel(LeaseOver.Instance);
+            Context.SetReceiveTimeout(_idleAfter);
+        }
+
+        Become(Idle);
+        Stash.UnstashAll();
+    }
+
+    private void StashUnlessStopping(object message)
+    {
+        switch (message)
+        {
+            case StopToken:
+                Context.Stop(Self);
+                break;
+
+            // Both are armed again on the way back to idle.
+            case LeaseOver or ReceiveTimeout:
+                break;
+
+            default:
+                Stash.Stash();
+                break;
+        }
+    }
+
+    // A failed or rejected write may have been made all the same, or may have failed for another token's sake: this
+    // incarnation cannot tell, so it ends, and the next one reads what became of it.
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
+    {
+        _log.Warning("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        AnswerFailed(outcomeUnknown: true);
+    }
+
+    protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
+    {
+        _log.Warning("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        AnswerFailed(outcomeUnknown: true);
+        Context.Stop(Self);
+    }
+
+    protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
+        _log.Warning("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
+
+    private static TimeSpan NextRetry(TimeSpan retry) => retry * 2 < LastRetry ? retry * 2 : LastRetry;
+
+    private static TimeSpan Max(TimeSpan first, params ReadOnlySpan<TimeSpan> others)
+    {
+        foreach (var other in others)
+            first = other > first ? other : first;
+        return first;
+    }
+}
+
+/// <summary>Ends an idle token actor; what arrives meanwhile waits in its shard for the next incarnation.</summary>
+internal sealed record StopToken : INoSerializationVerificationNeeded
+{
+    public static readonly StopToken Instance = new();
+}
+
+/// <summary>The distributed pub-sub topic that carries every change.</summary>
+internal static class TokenTopic
+{
+    public const string Name = "token-changes";
+}

@@ -1,0 +1,15 @@
+using Akka.Cluster.Sharding;
+
+namespace TokenManager.Actors.Tokens;
+
+/// <summary>How tokens are spread over the cluster. Name and number of shards are stored knowledge: never change them.</summary>
+internal sealed class TokenSharding() : HashCodeMessageExtractor(ShardCount)
+{
+    public const string TypeName = "token";
+    private const int ShardCount = 64;
+
+    /// <summary>How long a token that nobody holds stays in memory.</summary>
+    public static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(2);
+
+    public override string? EntityId(object message) => (message as TokenCommand)?.TokenId.ToString();
+}
