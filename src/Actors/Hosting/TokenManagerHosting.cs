@@ -1,5 +1,5 @@
 using System.Globalization;
-using Akka.Actor.Setup;
+using Akka.Actor;
 using Akka.Cluster.Hosting;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.PublishSubscribe;
@@ -24,16 +24,18 @@ namespace TokenManager.Actors.Hosting;
 public static class TokenManagerHosting
 {
     /// <summary>
-    /// Registers the ledger, the read cache and the gateway. Needs an <see cref="ITokenRenderer"/> and a
-    /// <see cref="TimeProvider"/> to be registered as well, and the actors of <see cref="AddTokenManager"/>.
+    /// Registers the ledger, the read cache, the gateway, and what brings the node into its cluster. Needs an
+    /// <see cref="ITokenRenderer"/> and a <see cref="TimeProvider"/> to be registered as well, and the actors of
+    /// <see cref="AddTokenManager"/>.
     /// </summary>
-    public static IServiceCollection AddTokenManagerServices(this IServiceCollection services, Store store) => services
-        .AddSingleton(provider => Ledgers.Create(store, provider.GetRequiredService<TimeProvider>()))
+    public static IServiceCollection AddTokenManagerServices(
+        this IServiceCollection services, PoolSettings pool, ClusterSettings cluster, Store store, string appVersion) => services
+        .AddSingleton<ILedger>(provider => Ledgers.Create(store, provider.GetRequiredService<TimeProvider>()))
         .AddSingleton(provider => new TokenCache(provider.GetRequiredService<ITokenRenderer>()))
         .AddSingleton<ITokenCache>(provider => provider.GetRequiredService<TokenCache>())
         .AddSingleton<ITokenGateway>(provider =>
         {
-            var actors = provider.GetRequiredService<IActorRegistry>();
+            var actors = provider.GetRequiredService<IReadOnlyActorRegistry>();
             return new TokenGateway(
                 actors.Get<TokenPoolActor>(),
                 actors.Get<TokenCacheActor>(),
@@ -41,7 +43,16 @@ public static class TokenManagerHosting
                 provider.GetRequiredService<ILedger>(),
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<TokenGateway>>());
-        });
+        })
+        .AddHostedService(provider => new NodeStartup(
+            provider.GetRequiredService<ActorSystem>(),
+            provider.GetRequiredService<ILedger>(),
+            store,
+            pool,
+            cluster,
+            appVersion,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<NodeStartup>>()));
 
     /// <summary>Adds everything that one node runs. The node joins no cluster by itself.</summary>
     public static AkkaConfigurationBuilder AddTokenManager(
