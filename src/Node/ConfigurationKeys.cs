@@ -31,7 +31,7 @@ internal sealed partial record ConfigurationKey(
 
     public string Refuse(string text)
     {
-        var value = IsSecret ? "not shown" : $"\"{OneLine.Of(UserInfo().Replace(text, "//***@"))}\"";
+        var value = IsSecret ? "not shown" : $"\"{OneLine.Of(Password().Replace(text, "***"))}\"";
         return $"{Name} is {value}; allowed is {Allowed}.";
     }
 
@@ -51,8 +51,8 @@ internal sealed partial record ConfigurationKey(
                 .Select(port => $"{scheme}://*:{port}");
     }
 
-    [GeneratedRegex("//[^/]*@", RegexOptions.CultureInvariant)]
-    private static partial Regex UserInfo();
+    [GeneratedRegex("(?<=//[^/@]*:)[^/]*(?=@)", RegexOptions.CultureInvariant)]
+    private static partial Regex Password();
 }
 
 /// <summary>
