@@ -12,7 +12,7 @@ public sealed record NodeSettings
     /// <summary>Command-line arguments of the node.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
-    /// <summary>A command that starts the node, such as <c>faketime +1h</c>; empty for none.</summary>
+    /// <summary>A command that starts the node, such as <c>faketime -f +1h</c>; empty for none.</summary>
     public IReadOnlyList<string> Wrapper { get; init; } = [];
 
     /// <summary>Null: a folder of its own, deleted at the end. The data directory is <c>./data</c> below it.</summary>
