@@ -1,2 +1,10 @@
-var app = WebApplication.CreateBuilder(args).Build();
-await app.RunAsync();
+using TokenManager.Node;
+
+return await NodeExit.RunAsync(args, (builder, _) =>
+{
+    builder.Services.AddHealthChecks();
+
+    var app = builder.Build();
+    app.MapNodeHealth();
+    return app;
+});

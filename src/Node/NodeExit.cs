@@ -1,0 +1,114 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging.Console;
+using TokenManager.Actors.Ledger;
+
+namespace TokenManager.Node;
+
+/// <summary>
+/// A node's life as its operator sees it: exit code 0 after an orderly stop, 1 with one line for each problem on
+/// standard error otherwise. Stack traces are for the Debug log level.
+/// </summary>
+internal static class NodeExit
+{
+    // Coordinated shutdown's phases add up to 75 s at worst; the host must not give up before.
+    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(90);
+
+    /// <summary>Reads the options, lets the caller compose the application, runs it until it is told to stop.</summary>
+    public static async Task<int> RunAsync(string[] args, Func<WebApplicationBuilder, NodeOptions, WebApplication> compose)
+    {
+        WebApplicationBuilder? builder = null;
+        try
+        {
+            builder = CreateBuilder(args);
+            return NodeOptions.Read(builder.Configuration) switch
+            {
+                NodeOptionsResult.Valid { Options: { Store: Store.Sqlite } options } =>
+                    await RunAloneAsync(builder, options, compose),
+                NodeOptionsResult.Valid { Options: var options } => await RunAsync(builder, options, compose),
+                NodeOptionsResult.Invalid { Errors: var errors } => Fail(errors),
+                _ => throw new UnreachableException(),
+            };
+        }
+        catch (Exception failure)
+        {
+            // Nothing above this handles anything: whatever it is, it ends the process.
+            if (builder is not null) LogDetails(builder.Configuration, failure);
+            return Fail([Line(failure)]);
+        }
+    }
+
+    private static WebApplicationBuilder CreateBuilder(string[] args) => WebApplication.CreateBuilder(
+        new WebApplicationOptions
+        {
+            // Options are read once, so nothing may watch the files; watches are scarce where many nodes share a machine.
+            Args = ["--hostBuilder:reloadConfigOnChange=false", .. args],
+            // The settings that come with the node are found from any working directory.
+            ContentRootPath = AppContext.BaseDirectory,
+        });
+
+    private static async Task<int> RunAloneAsync(
+        WebApplicationBuilder builder, NodeOptions options, Func<WebApplicationBuilder, NodeOptions, WebApplication> compose)
+    {
+        switch (SingleNodeGuard.Acquire(options.DataDirectory))
+        {
+            case SingleNodeGuardResult.Held { Guard: var guard }:
+                using (guard) return await RunAsync(builder, options, compose);
+            case SingleNodeGuardResult.Refused { Error: var error }:
+                return Fail([error]);
+            default:
+                throw new UnreachableException();
+        }
+    }
+
+    private static async Task<int> RunAsync(
+        WebApplicationBuilder builder, NodeOptions options, Func<WebApplicationBuilder, NodeOptions, WebApplication> compose)
+    {
+        builder.WebHost.UseUrls([.. options.Urls]);
+        // Already part of the urls; the host would warn about having both.
+        builder.WebHost.UseSetting("http_ports", "").UseSetting("https_ports", "");
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        TrimJsonTimestamps(builder.Services);
+
+        await using var app = compose(builder, options);
+        var stopping = app.Lifetime.ApplicationStopping;
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        {
+            return Environment.ExitCode;
+        }
+
+        await StartLine.WriteWhenReadyAsync(app, options, stopping);
+        await app.WaitForShutdownAsync();
+        return Environment.ExitCode;
+    }
+
+    private static string Line(Exception failure) =>
+        failure is IOException { InnerException: AddressInUseException }
+            ? $"Token Manager cannot start: {OneLine.Of(failure)} Choose another one with ASPNETCORE_URLS or --urls."
+            : $"Token Manager cannot go on: {OneLine.Of(failure)}";
+
+    private static int Fail(IEnumerable<string> lines)
+    {
+        foreach (var line in lines) Console.Error.WriteLine(line);
+        return 1;
+    }
+
+    // The application's own logging may be gone or may never have come up.
+    private static void LogDetails(ConfigurationManager configuration, Exception failure)
+    {
+        using var logging = LoggerFactory.Create(builder =>
+        {
+            builder.AddConfiguration(configuration.GetSection("Logging")).AddConsole();
+            TrimJsonTimestamps(builder.Services);
+        });
+        logging.CreateLogger("TokenManager").LogDebug(failure, "The node ends because of this");
+    }
+
+    // The space that parts a plain line's time from its level has no place in JSON.
+    private static void TrimJsonTimestamps(IServiceCollection services) =>
+        services.PostConfigure<JsonConsoleFormatterOptions>(json => json.TimestampFormat = json.TimestampFormat?.TrimEnd());
+}

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using TokenManager.Testing;
+
+namespace TokenManager.Node.Tests;
+
+public sealed class NodeProcessTests
+{
+    [Fact]
+    public async Task A_wrong_configuration_ends_the_node_within_two_seconds_with_one_line()
+    {
+        var settings = Configured(("TokenManager:Pool:Size", "abc"));
+
+        // Other tests may share the processor: one undisturbed start of three is proof enough.
+        await Eventually.Async(
+            async () =>
+            {
+                var started = Stopwatch.GetTimestamp();
+                await using var node = NodeProcess.Launch(settings);
+                Assert.Equal(1, await node.WaitForExitAsync());
+                var took = Stopwatch.GetElapsedTime(started);
+                Assert.Equal(["TokenManager:Pool:Size is \"abc\"; allowed is a whole number from 1 to 1000000."], node.Errors);
+                Assert.Empty(node.Output);
+                return took < TimeSpan.FromSeconds(2);
+            },
+            TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
+    public async Task A_port_in_use_ends_the_node_with_one_line_that_names_the_address()
+    {
+        await using var first = await NodeProcess.StartAsync();
+        var address = first.BaseAddress.GetLeftPart(UriPartial.Authority);
+        await using var second = NodeProcess.Launch(Configured(("urls", address)));
+
+        Assert.Equal(1, await second.WaitForExitAsync());
+        Assert.Contains(address, Assert.Single(second.Errors), StringComparison.Ordinal);
+        Assert.Empty(second.Output);
+    }
+
+    [Fact]
+    public async Task A_second_node_on_the_same_data_directory_ends_with_one_line()
+    {
+        await using var first = await NodeProcess.StartAsync();
+        var folder = Path.Combine(first.WorkingDirectory, "data");
+        await using var second = NodeProcess.Launch(Configured(("TokenManager:DataDirectory", folder)));
+
+        Assert.Equal(1, await second.WaitForExitAsync());
+        Assert.StartsWith(
+            $"TokenManager:DataDirectory is \"{folder}\"; allowed is a folder that no other node is using.",
+            Assert.Single(second.Errors),
+            StringComparison.Ordinal);
+        Assert.Empty(second.Output);
+    }
+
+    [Fact]
+    public async Task From_any_working_directory_a_node_says_one_line_and_keeps_its_data_there_and_ends_with_0_on_SIGTERM()
+    {
+        await using var node = await NodeProcess.StartAsync();
+
+        Assert.True(File.Exists(Path.Combine(node.WorkingDirectory, "data", SingleNodeGuard.FileName)));
+        Assert.Equal(0, await node.TerminateAsync());
+        Assert.Matches(
+            @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info: TokenManager\[0\] Token Manager 0\.1\.0 is ready: "
+                + @"API http://127\.0\.0\.1:\d+/api/tokens, .* store SQLite \./data/tokenmanager\.db$",
+            Assert.Single(node.Output));
+        Assert.Empty(node.Errors);
+    }
+
+    [Fact]
+    public async Task A_killed_node_leaves_its_folder_free_for_the_next_run_on_the_same_address()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        var address = node.BaseAddress;
+
+        await node.KillAsync();
+        await node.RestartAsync();
+
+        Assert.Equal(address, node.BaseAddress);
+    }
+
+    [Fact]
+    public async Task A_paused_node_answers_only_after_it_goes_on()
+    {
+        await using var node = await NodeProcess.StartAsync(new NodeSettings { Wrapper = ["env", "TZ=UTC"] });
+
+        await node.PauseAsync();
+        var answer = node.Client.GetAsync(new Uri("/health/live", UriKind.Relative));
+        Assert.False(answer.IsCompleted);
+        await node.ContinueAsync();
+
+        using var response = await answer;
+        Assert.True(response.IsSuccessStatusCode);
+    }
+
+    private static NodeSettings Configured(params (string Key, string Value)[] values) =>
+        new() { Configuration = values.ToDictionary(pair => pair.Key, pair => pair.Value) };
+}
