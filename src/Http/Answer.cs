@@ -21,6 +21,7 @@ internal static class Answer
         response.ContentType = ContentType;
         response.ContentLength = body.Length;
         response.Headers.CacheControl = AskAgain;
+        response.Headers.XContentTypeOptions = "nosniff";
         return response.Body.WriteAsync(body, context.RequestAborted).AsTask();
     }
 

@@ -35,11 +35,13 @@ internal sealed record ApiError(string Code, int Status, string Title, string De
         response.ContentType = ContentType;
         response.ContentLength = body.Length;
         response.Headers.CacheControl = "no-store";
+        response.Headers.XContentTypeOptions = "nosniff";
         if (RetryAfterSeconds is { } seconds)
             response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
         if (Allow is not null)
             response.Headers.Allow = Allow;
-        await response.BodyWriter.WriteAsync(body, httpContext.RequestAborted);
+        // Not with RequestAborted: when the answer is that time is over, that token is cancelled already.
+        await response.Body.WriteAsync(body, CancellationToken.None);
     }
 
     /// <summary>The body, for a request of this path.</summary>

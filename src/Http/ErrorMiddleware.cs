@@ -13,7 +13,6 @@ internal sealed class ErrorMiddleware(RequestDelegate next, ILogger<ErrorMiddlew
 {
     public async Task InvokeAsync(HttpContext context)
     {
-        context.Response.Headers.XContentTypeOptions = "nosniff";
         try
         {
             await next(context);
@@ -49,7 +48,6 @@ internal sealed class ErrorMiddleware(RequestDelegate next, ILogger<ErrorMiddlew
         }
 
         context.Response.Clear();
-        context.Response.Headers.XContentTypeOptions = "nosniff";
         await error.ExecuteAsync(context);
     }
 

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.OpenApi;
@@ -204,10 +203,10 @@ internal static class ApiDescription
                 : JsonSchemaType.String | JsonSchemaType.Null;
             schema.Format = "date-time";
         }
-        else if ((Nullable.GetUnderlyingType(type) ?? type).IsEnum)
+        else if ((Nullable.GetUnderlyingType(type) ?? type).IsEnum && schema.Enum is { } words)
         {
             schema.Type = JsonSchemaType.String;
-            schema.Enum = [.. schema.Enum!.Where(word => word.GetValueKind() == JsonValueKind.String)];
+            schema.Enum = [.. words.Where(word => word is not null && !word.IsJsonNullSentinel())];
         }
 
         return Task.CompletedTask;
