@@ -1,5 +1,3 @@
-using System.Net.Sockets;
-using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Routing;
@@ -26,7 +24,8 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public IServiceProvider Services => _app.Services;
+    public IEnumerable<RouteEndpoint> Endpoints =>
+        _app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
 
     public static Task<ApiHost> StartAsync(
         ITokenGateway gateway,
@@ -51,17 +50,6 @@ internal sealed class ApiHost : IAsyncDisposable
             services.AddSingleton<ITokenCache>(provider => provider.GetRequiredService<InMemoryPool>());
         },
         null);
-
-    /// <summary>Sends these bytes and reads everything until the server closes.</summary>
-    public async Task<string> SendRawAsync(string request)
-    {
-        using var socket = new TcpClient();
-        await socket.ConnectAsync(Address.Host, Address.Port);
-        var stream = socket.GetStream();
-        await stream.WriteAsync(Encoding.Latin1.GetBytes(request));
-        using var reader = new StreamReader(stream, Encoding.UTF8);
-        return await reader.ReadToEndAsync();
-    }
 
     public async ValueTask DisposeAsync()
     {

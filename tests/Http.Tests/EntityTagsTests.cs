@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Primitives;
+
 namespace TokenManager.Http.Tests;
 
 public sealed class EntityTagsTests
@@ -30,7 +32,7 @@ public sealed class EntityTagsTests
 
     [Fact]
     public void Every_line_of_the_header_counts() =>
-        Assert.True(EntityTags.NoneMatchFails(new string[] { "\"b\"", "\"a\"" }, "\"a\""));
+        Assert.True(EntityTags.NoneMatchFails(new StringValues(["\"b\"", "\"a\""]), "\"a\""));
 
     [Fact]
     public void No_header_matches_nothing() => Assert.False(EntityTags.NoneMatchFails(default, "\"a\""));

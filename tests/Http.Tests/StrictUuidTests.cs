@@ -6,7 +6,7 @@ public sealed class StrictUuidTests
 {
     private const string Uuid = "2f1f6c5e-8d0b-4c39-9a51-0e6b8f7d3a42";
 
-    private static readonly Gen<string> AnyCase = Gen.Select(Gen.Guid, Gen.Bool[36])
+    private static readonly Gen<string> AnyCase = Gen.Select(Gen.Guid, Gen.Bool.Array[36])
         .Select((uuid, upper) => string.Concat(uuid.ToString()
             .Select((c, i) => upper[i] ? char.ToUpperInvariant(c) : c)));
 
