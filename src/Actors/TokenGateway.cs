@@ -16,11 +16,12 @@ internal sealed class TokenGateway(
     TokenCache cache,
     ILedger ledger,
     TimeProvider time,
-    ILogger<TokenGateway> log) : ITokenGateway
+    ILogger<TokenGateway> log) : ITokenGateway, IPoolMonitor
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.5);
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1.5);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
 
     public async Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
@@ -88,6 +89,9 @@ internal sealed class TokenGateway(
             return new HistoryResult.Unavailable();
         }
     }
+
+    public async Task<PoolStatus?> ReadStatusAsync(CancellationToken cancellationToken) =>
+        await AskAsync(pool, new PoolQuery.GetStatus(), StatusTimeout, cancellationToken) as PoolStatus;
 
     private async Task<object?> AskUntilAnsweredAsync(PoolRequest request, CancellationToken cancellationToken)
     {

@@ -21,7 +21,7 @@ internal static class StartLine
             return;
         }
 
-        var version = typeof(StartLine).Assembly.GetName().Version!.ToString(3);
+        var version = NodeVersion.Text;
         var line = Of(version, [.. app.Urls], options);
         app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("TokenManager").LogInformation("{StartLine}", line);
     }

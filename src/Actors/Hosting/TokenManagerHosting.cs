@@ -33,7 +33,7 @@ public static class TokenManagerHosting
         .AddSingleton<ILedger>(provider => Ledgers.Create(store, provider.GetRequiredService<TimeProvider>()))
         .AddSingleton(provider => new TokenCache(provider.GetRequiredService<ITokenRenderer>()))
         .AddSingleton<ITokenCache>(provider => provider.GetRequiredService<TokenCache>())
-        .AddSingleton<ITokenGateway>(provider =>
+        .AddSingleton(provider =>
         {
             var actors = provider.GetRequiredService<IReadOnlyActorRegistry>();
             return new TokenGateway(
@@ -44,6 +44,8 @@ public static class TokenManagerHosting
                 provider.GetRequiredService<TimeProvider>(),
                 provider.GetRequiredService<ILogger<TokenGateway>>());
         })
+        .AddSingleton<ITokenGateway>(provider => provider.GetRequiredService<TokenGateway>())
+        .AddSingleton<IPoolMonitor>(provider => provider.GetRequiredService<TokenGateway>())
         .AddHostedService(provider => new NodeStartup(
             provider.GetRequiredService<ActorSystem>(),
             provider.GetRequiredService<ILedger>(),

@@ -78,13 +78,3 @@ internal sealed record PoolDigest(long Round, IReadOnlyList<ulong> Buckets) : IW
 
 /// <summary>All tokens of one bucket.</summary>
 internal sealed record PoolBucket(int Bucket, IReadOnlyList<TokenView> Tokens) : IWireMessage;
-
-/// <summary>The pool in figures.</summary>
-/// <param name="Total">Tokens of the pool; always <paramref name="Free"/> + <paramref name="Active"/> + <paramref name="Reserved"/>.</param>
-/// <param name="Free">Can be lent at once.</param>
-/// <param name="Active">Lent.</param>
-/// <param name="Reserved">An activation of theirs is under way.</param>
-/// <param name="Waiting">Requests that wait for anything.</param>
-/// <param name="NextRelease">Until the earliest release that is due; null when none is.</param>
-internal sealed record PoolStatus(
-    int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage;

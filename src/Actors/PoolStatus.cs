@@ -1,0 +1,20 @@
+using TokenManager.Actors.Serialization;
+
+namespace TokenManager.Actors;
+
+/// <summary>The pool in figures, as its singleton believes.</summary>
+/// <param name="Total">Tokens of the pool; always <paramref name="Free"/> + <paramref name="Active"/> + <paramref name="Reserved"/>.</param>
+/// <param name="Free">Can be lent at once.</param>
+/// <param name="Active">Lent.</param>
+/// <param name="Reserved">An activation of theirs is under way.</param>
+/// <param name="Waiting">Requests that wait for anything.</param>
+/// <param name="NextRelease">Until the earliest release that is due; null when none is.</param>
+public sealed record PoolStatus(
+    int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage;
+
+/// <summary>Looks at the pool without touching it.</summary>
+public interface IPoolMonitor
+{
+    /// <summary>The pool's figures, or null if it does not answer within a second.</summary>
+    Task<PoolStatus?> ReadStatusAsync(CancellationToken cancellationToken);
+}

@@ -1,0 +1,15 @@
+using Akka.Hosting;
+using LogLevel = Akka.Event.LogLevel;
+
+namespace TokenManager.Node;
+
+/// <summary>Sends the actors' log to the host's, whose settings alone decide what is shown.</summary>
+internal static class NodeLogging
+{
+    public static AkkaConfigurationBuilder AddNodeLogging(this AkkaConfigurationBuilder akka) => akka.ConfigureLoggers(setup =>
+    {
+        setup.LogLevel = LogLevel.InfoLevel;
+        setup.ClearLoggers();
+        setup.AddLoggerFactory();
+    });
+}
