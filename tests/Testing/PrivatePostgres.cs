@@ -16,13 +16,13 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private const int StartAttempts = 5;
 
     // The guard waits for the end of its input, which is the end of this process at the latest. SIGKILL also ends
-    // processes that are stopped by SIGSTOP.
+    // processes that are stopped by SIGSTOP. A file left by a killed server names a process that may be anybody's now.
     private const string GuardScript =
         """
         trap '' INT TERM HUP
         cat > /dev/null
         pid=$(head -n 1 "$1/data/postmaster.pid" 2> /dev/null)
-        if [ -n "$pid" ] && [ -d "/proc/$pid" ]; then
+        if [ -n "$pid" ] && grep -q -F "$1/data" "/proc/$pid/cmdline" 2> /dev/null; then
             kill -STOP "$pid"
             kill -9 $(cat "/proc/$pid/task/$pid/children") "$pid"
         fi

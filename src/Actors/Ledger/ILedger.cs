@@ -85,7 +85,7 @@ public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue);
 /// again. Times are the database's. Calls that arrive while a statement is under way share the next one.
 /// </summary>
 /// <remarks>
-/// Every method throws <see cref="LedgerUnavailableException"/> when the database cannot answer in time; what only reads
+/// Every method throws <see cref="LedgerUnavailableException"/> when the database does not answer for 3 s; what only reads
 /// never reports an unknown outcome. What the tables refuse for another reason than those in the results, such as a
 /// token that does not exist, is a defect of the caller and throws the driver's exception.
 /// </remarks>

@@ -22,9 +22,6 @@ internal abstract class SqlLedger : IOwnedLedger
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
-    // For what may read or write every token.
-    private static readonly TimeSpan PoolLimit = TimeSpan.FromSeconds(60);
-
     private readonly Batcher<OpenUsage, OpenResult> _opens;
     private readonly Batcher<CloseUsage, CloseResult> _closes;
     private readonly Batcher<TokenQuery, IReadOnlyList<UsageRow>> _tokenReads;
@@ -59,7 +56,6 @@ internal abstract class SqlLedger : IOwnedLedger
         var versionKey = AppVersion.ToSortableKey(appVersion);
         return RunAsync(
             Access.Write,
-            PoolLimit,
             async (connection, limit) =>
             {
                 await using var command = Command(
@@ -73,8 +69,8 @@ internal abstract class SqlLedger : IOwnedLedger
                     ("size", size),
                     ("app_version", appVersion),
                     ("version_key", versionKey));
-                await command.ExecuteNonQueryAsync(limit);
-                await MakeMissingTokensAsync(connection, await ReadSizeAsync(connection, limit), limit);
+                await command.ExecuteNonQueryAsync(limit.Token);
+                await MakeMissingTokensAsync(connection, await ReadSizeAsync(connection, limit.Token), limit);
                 return true;
             },
             cancellationToken);
@@ -82,12 +78,11 @@ internal abstract class SqlLedger : IOwnedLedger
 
     public Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken) => RunAsync(
         Access.Write,
-        PoolLimit,
         async (connection, limit) =>
         {
             while (true)
             {
-                await MakeMissingTokensAsync(connection, await ReadSizeAsync(connection, limit), limit);
+                await MakeMissingTokensAsync(connection, await ReadSizeAsync(connection, limit.Token), limit);
                 // Another node may have declared more tokens since, and not made them yet.
                 if (await ReadPoolAsync(connection, limit) is { } image)
                     return image;
@@ -97,10 +92,9 @@ internal abstract class SqlLedger : IOwnedLedger
 
     public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) => RunAsync(
         Access.Read,
-        Limit,
         async (connection, timeLimit) =>
         {
-            var size = await ReadSizeAsync(connection, timeLimit);
+            var size = await ReadSizeAsync(connection, timeLimit.Token);
             // The clock stands in a query of its own: a volatile function in the condition would keep the index from
             // being searched by it.
             await using var command = Command(
@@ -111,9 +105,9 @@ internal abstract class SqlLedger : IOwnedLedger
                 order by expires_at limit @limit
                 """,
                 ("limit", limit));
-            await using var reader = await command.ExecuteReaderAsync(timeLimit);
+            await using var reader = await command.ExecuteReaderAsync(timeLimit.Token);
             var overdue = new List<UsageRow>();
-            while (await reader.ReadAsync(timeLimit))
+            while (await reader.ReadAsync(timeLimit.Token))
                 overdue.Add(ReadUsage(reader));
             return new SweepImage(size, overdue);
         },
@@ -122,17 +116,15 @@ internal abstract class SqlLedger : IOwnedLedger
     public Task<HistoryResult> ReadHistoryAsync(
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken) => RunAsync(
             Access.Read,
-            Limit,
-            (connection, timeLimit) => ReadHistoryAsync(connection, tokenId, beforeFence, limit, timeLimit),
+            (connection, timeLimit) => ReadHistoryAsync(connection, tokenId, beforeFence, limit, timeLimit.Token),
             cancellationToken);
 
     public Task PingAsync(CancellationToken cancellationToken) => RunAsync(
         Access.Read,
-        Limit,
         async (connection, limit) =>
         {
             await using var command = Command(connection, "select 1");
-            return await command.ExecuteScalarAsync(limit);
+            return await command.ExecuteScalarAsync(limit.Token);
         },
         cancellationToken);
 
@@ -176,8 +168,8 @@ internal abstract class SqlLedger : IOwnedLedger
     private async Task<OpenResult?[]> OpenAsync(
         Session session, IReadOnlyList<OpenUsage> requests, CancellationToken cancellationToken)
     {
-        // A row that would end an overlap is not even attempted: if the statement waited for somebody else's close to
-        // commit, its start would lie before that end.
+        // A row whose user or token was taken when the statement began is not even attempted: the insert would wait for
+        // the close of that usage to commit, and would then start before that end.
         await using var insert = Command(
             session.Connection,
             $"""
@@ -359,16 +351,16 @@ internal abstract class SqlLedger : IOwnedLedger
             : throw new InvalidOperationException("The pool has not been declared.");
     }
 
-    private async Task MakeMissingTokensAsync(DbConnection connection, int size, CancellationToken cancellationToken)
+    private async Task MakeMissingTokensAsync(DbConnection connection, int size, TimeLimit limit)
     {
-        if (await CountTokensAsync(connection, 0, size, cancellationToken) == size)
+        if (await CountTokensAsync(connection, 0, size, limit.Token) == size)
             return;
 
         for (var from = 0; from < size; from += TokensPerStatement)
         {
-            cancellationToken.ThrowIfCancellationRequested();
+            limit.StartAgain();
             var count = Math.Min(TokensPerStatement, size - from);
-            if (await CountTokensAsync(connection, from, from + count, cancellationToken) == count)
+            if (await CountTokensAsync(connection, from, from + count, limit.Token) == count)
                 continue;
 
             await using var insert = Command(
@@ -383,7 +375,7 @@ internal abstract class SqlLedger : IOwnedLedger
                 insert,
                 ("id", Values(new object[count], _ => Ids.NewTokenId())),
                 ("ordinal", Enumerable.Range(from, count).ToArray()));
-            await insert.ExecuteNonQueryAsync(cancellationToken);
+            await insert.ExecuteNonQueryAsync(limit.Token);
         }
     }
 
@@ -398,10 +390,11 @@ internal abstract class SqlLedger : IOwnedLedger
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private async Task<PoolImage?> ReadPoolAsync(DbConnection connection, CancellationToken cancellationToken)
+    private async Task<PoolImage?> ReadPoolAsync(DbConnection connection, TimeLimit limit)
     {
         const string Fence =
             "coalesce((select max(m.fence) from token_usages m where m.token_id = t.id), 0)";
+        limit.StartAgain();
         await using var command = Command(
             connection,
             $"""
@@ -413,25 +406,28 @@ internal abstract class SqlLedger : IOwnedLedger
             select {QualifiedUsageColumns}, t.id, t.ordinal, {Fence}, pool.size
             from token_usages u join tokens t on t.id = u.token_id cross join pool
             where u.ended_at is null and t.ordinal >= pool.size and pool.id = 1
-            order by 11
             """);
-        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using var reader = await command.ExecuteReaderAsync(limit.Token);
         var tokens = new List<PoolToken>();
         var size = 0;
         var below = 0;
-        while (await reader.ReadAsync(cancellationToken))
+        while (await reader.ReadAsync(limit.Token))
         {
             var token = new PoolToken(
                 reader.GetGuid(9),
                 reader.GetInt32(10),
                 reader.GetInt64(11),
-                await reader.IsDBNullAsync(0, cancellationToken) ? null : ReadUsage(reader));
+                await reader.IsDBNullAsync(0, limit.Token) ? null : ReadUsage(reader));
             tokens.Add(token);
+            if (tokens.Count % TokensPerStatement == 0)
+                limit.StartAgain();
             size = reader.GetInt32(12);
             if (token.Ordinal < size)
                 below++;
         }
 
+        // Here and not in the query, which thereby sends its first row at once, however large the pool is.
+        tokens.Sort((left, right) => left.Ordinal.CompareTo(right.Ordinal));
         return size > 0 && below == size ? new PoolImage(size, tokens) : null;
     }
 
@@ -470,28 +466,27 @@ internal abstract class SqlLedger : IOwnedLedger
     // For what is not grouped. All of it may be repeated.
     private async Task<T> RunAsync<T>(
         Access access,
-        TimeSpan limit,
-        Func<DbConnection, CancellationToken, Task<T>> work,
+        Func<DbConnection, TimeLimit, Task<T>> work,
         CancellationToken cancellationToken)
     {
-        using var timeLimit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        timeLimit.CancelAfter(limit);
+        using var limit = new TimeLimit(cancellationToken);
         var outcomeUnknown = false;
         for (var tries = 0; ; tries++)
         {
             var connected = false;
+            var started = TimeProvider.System.GetTimestamp();
             try
             {
                 // The driver may block its thread, or ignore the limit: neither shall reach the caller.
                 return await Task.Run(
                         async () =>
                         {
-                            await using var session = await ConnectAsync(access, timeLimit.Token);
+                            await using var session = await ConnectAsync(access, limit.Token);
                             connected = true;
-                            return await work(session.Connection, timeLimit.Token);
+                            return await work(session.Connection, limit);
                         },
-                        timeLimit.Token)
-                    .WaitAsync(timeLimit.Token);
+                        limit.Token)
+                    .WaitAsync(limit.GiveUp);
             }
             catch (Exception e)
             {
@@ -500,7 +495,10 @@ internal abstract class SqlLedger : IOwnedLedger
                 if (failure == Failure.Defect)
                     throw;
                 outcomeUnknown |= failure == Failure.Unknown && access == Access.Write;
-                if (!connected || timeLimit.IsCancellationRequested)
+                // What failed at once may have met a dead connection; what failed late met a dead server.
+                if (!connected
+                    || limit.GiveUp.IsCancellationRequested
+                    || TimeProvider.System.GetElapsedTime(started) > Limit / 2)
                     throw new LedgerUnavailableException(outcomeUnknown, e);
             }
 
@@ -556,6 +554,47 @@ internal abstract class SqlLedger : IOwnedLedger
         "evicted" => EndReason.Evicted,
         _ => throw new UnreachableException(),
     };
+
+    /// <summary>
+    /// How long a call may go without getting any further. Work that grows with the pool may take longer in all, but not
+    /// longer between two steps.
+    /// </summary>
+    private sealed class TimeLimit : IDisposable
+    {
+        // The driver sends its request for cancellation from within the callback, and that can take it seconds. So it
+        // has a source of its own, which only a timer cancels.
+        private readonly CancellationTokenSource _driver = new();
+        private readonly CancellationTokenSource _caller;
+        private readonly CancellationTokenRegistration _registration;
+
+        internal TimeLimit(CancellationToken caller)
+        {
+            _caller = CancellationTokenSource.CreateLinkedTokenSource(caller);
+            Token = _driver.Token;
+            GiveUp = _caller.Token;
+            StartAgain();
+            _registration = caller.Register(() => _driver.CancelAfter(TimeSpan.Zero));
+        }
+
+        /// <summary>For the driver.</summary>
+        internal CancellationToken Token { get; }
+
+        /// <summary>For whoever waits for the driver.</summary>
+        internal CancellationToken GiveUp { get; }
+
+        internal void StartAgain()
+        {
+            _driver.CancelAfter(Limit);
+            _caller.CancelAfter(Limit);
+        }
+
+        public void Dispose()
+        {
+            _registration.Dispose();
+            _driver.Dispose();
+            _caller.Dispose();
+        }
+    }
 
     private sealed record TokenQuery(Guid TokenId, long FromFence);
 

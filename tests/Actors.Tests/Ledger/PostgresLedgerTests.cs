@@ -82,7 +82,7 @@ public sealed class PostgresLedgerTests : LedgerTests
     }
 
     [Fact]
-    public async Task A_row_that_stays_locked_ends_the_call_with_an_unknown_outcome()
+    public async Task A_row_that_stays_locked_ends_the_call_with_nothing_done()
     {
         var usage = await OpenAsync(Wish((await DeclareAsync(1))[0].TokenId));
         await using var connection = CreateConnection();
@@ -94,7 +94,8 @@ public sealed class PostgresLedgerTests : LedgerTests
             () => CloseAsync(usage, EndReason.Released));
         await transaction.RollbackAsync();
 
-        Assert.True(refusal.OutcomeUnknown);
+        Assert.False(refusal.OutcomeUnknown);
+        Assert.True((await Ledger.FindUsageAsync(usage.UsageId))!.Usage.IsOpen);
         Assert.IsType<CloseResult.Closed>(await CloseAsync(usage, EndReason.Released));
     }
 

@@ -30,26 +30,20 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_frozen_server_ends_every_call_in_time_and_the_ledger_works_on_afterwards()
+    public async Task A_frozen_server_ends_every_open_in_time_and_the_ledger_works_on_afterwards()
     {
         var warm = await _ledger.OpenAsync(Wish(_tokens[499]));
         await _server.PauseAsync();
         var opens = _tokens.Take(450).Select(Wish).ToList();
 
         var refusals = await Task.WhenAll(opens.Select(wish => RefusalAsync(() => _ledger.OpenAsync(wish))));
-        var read = await RefusalAsync(() => _ledger.FindUsageAsync(opens[0].UsageId));
-        var ping = await RefusalAsync(() => _ledger.PingAsync(CancellationToken.None));
-        var load = RefusalAsync(() => _ledger.SweepAsync(1, CancellationToken.None));
         var later = await RefusalAsync(() => _ledger.OpenAsync(opens[0]));
-        await load;
         await _server.ContinueAsync();
 
         Assert.IsType<OpenResult.Found>(warm);
         // What was sent on the connections that were open may be executed yet; what waited behind it is not.
         Assert.Contains(refusals, refusal => refusal.OutcomeUnknown);
         Assert.Contains(refusals, refusal => !refusal.OutcomeUnknown);
-        Assert.False(read.OutcomeUnknown);
-        Assert.False(ping.OutcomeUnknown);
         Assert.False(later.OutcomeUnknown);
         for (var i = 0; i < opens.Count; i++)
         {
@@ -58,6 +52,26 @@ public sealed class PostgresOutageTests : IAsyncLifetime
                 Assert.Null(found);
             Assert.IsType<OpenResult.Found>(await _ledger.OpenAsync(opens[i]));
         }
+    }
+
+    [Fact]
+    public async Task A_frozen_server_ends_every_other_call_in_time()
+    {
+        await _ledger.PingAsync(CancellationToken.None);
+        await _server.PauseAsync();
+
+        // The first one is sent on the connection that is open; the others find none.
+        await RefusalAsync(() => _ledger.LoadPoolAsync(CancellationToken.None));
+        var refusals = await Task.WhenAll(
+            RefusalAsync(() => _ledger.LoadPoolAsync(CancellationToken.None)),
+            RefusalAsync(() => _ledger.SweepAsync(1, CancellationToken.None)),
+            RefusalAsync(() => _ledger.PingAsync(CancellationToken.None)),
+            RefusalAsync(() => _ledger.ReadHistoryAsync(_tokens[0].TokenId, null, 1, CancellationToken.None)),
+            RefusalAsync(() => _ledger.ReadTokenAsync(_tokens[0].TokenId, 0)),
+            RefusalAsync(() => _ledger.FindUsageAsync(Guid.NewGuid())),
+            RefusalAsync(() => LedgerMigrations.ApplyAsync(_store, CancellationToken.None)));
+
+        Assert.All(refusals, refusal => Assert.False(refusal.OutcomeUnknown));
     }
 
     [Fact]
@@ -114,7 +128,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
     {
         var started = TimeProvider.System.GetTimestamp();
         var refusal = await Assert.ThrowsAsync<LedgerUnavailableException>(call);
-        Assert.True(TimeProvider.System.GetElapsedTime(started) < AtMost);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.Zero, AtMost);
         return refusal;
     }
 }
