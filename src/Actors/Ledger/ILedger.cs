@@ -30,7 +30,10 @@ public abstract record OpenResult
     /// <summary>Refused: the user has this open usage.</summary>
     public sealed record UserHolds(UsageRow Row) : OpenResult;
 
-    /// <summary>Refused: the token has a usage with this or a higher fence, so whoever asked is behind.</summary>
+    /// <summary>
+    /// Refused: this newest usage of the token is still open or has the wanted fence or a higher one, so whoever asked
+    /// is behind.
+    /// </summary>
     public sealed record TokenBehind(UsageRow Row) : OpenResult;
 }
 
@@ -81,16 +84,25 @@ public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue);
 /// The tables that decide. Every write is one conditional statement on each row, whoever sends it, and may be sent
 /// again. Times are the database's. Calls that arrive while a statement is under way share the next one.
 /// </summary>
-/// <remarks>Every method throws <see cref="LedgerUnavailableException"/> when the database cannot answer in time.</remarks>
+/// <remarks>
+/// Every method throws <see cref="LedgerUnavailableException"/> when the database does not answer for 3 s; what only reads
+/// never reports an unknown outcome. What the tables refuse for another reason than those in the results, such as a
+/// token that does not exist, is a defect of the caller and throws the driver's exception.
+/// </remarks>
 public interface ILedger
 {
     /// <summary>
     /// Records the configured pool size, unless a newer app version has recorded its own, and makes the missing
     /// tokens. Safe from several nodes at once.
     /// </summary>
+    /// <param name="size">How many tokens the pool shall have.</param>
+    /// <param name="appVersion">
+    /// One to four numbers with dots between them; what follows '+' or '-' does not count.
+    /// </param>
+    /// <param name="cancellationToken">Stops between statements; tokens made stay.</param>
     Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken);
 
-    /// <summary>Makes the missing tokens and reads the whole pool.</summary>
+    /// <summary>Makes the missing tokens and reads the whole pool, which must have been declared.</summary>
     Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken);
 
     /// <summary>Reads the pool's size and at most <paramref name="limit"/> overdue usages.</summary>

@@ -1,0 +1,118 @@
+using System.Diagnostics;
+using DbUp;
+using DbUp.Builder;
+using Npgsql;
+
+namespace TokenManager.Actors.Ledger;
+
+/// <summary>Makes the tables of ledger, journal and snapshots, or brings them up to date.</summary>
+public static class LedgerMigrations
+{
+    // One lock for all nodes; the number stands for nothing else.
+    private const long AdvisoryLock = 0x746f6b656e73;
+    private const int ConnectLimitInSeconds = 3;
+    private const int CommandLimitInSeconds = 30;
+
+    private static readonly TimeSpan LockRetryDelay = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>
+    /// Applies what has not been applied yet. Safe from several nodes at once: one does it, the others wait for it.
+    /// </summary>
+    /// <exception cref="LedgerUnavailableException">The database cannot be reached now; try again.</exception>
+    public static async Task ApplyAsync(Store store, CancellationToken cancellationToken)
+    {
+        switch (store)
+        {
+            case Store.Postgres(var connectionString):
+                await ApplyToPostgresAsync(connectionString, cancellationToken);
+                break;
+            case Store.Sqlite(var path):
+                await ApplyToSqliteAsync(path, cancellationToken);
+                break;
+            default:
+                throw new UnreachableException();
+        }
+    }
+
+    private static async Task ApplyToPostgresAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = "token-manager-migrations",
+            Pooling = false,
+            Timeout = ConnectLimitInSeconds,
+            CommandTimeout = CommandLimitInSeconds,
+        }.ToString();
+        await using var connection = new NpgsqlConnection(settings);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is NpgsqlException or TimeoutException)
+        {
+            throw new LedgerUnavailableException(outcomeUnknown: false, e);
+        }
+
+        try
+        {
+            // Held by this session, so it ends with this process at the latest.
+            await using var command = new NpgsqlCommand($"select pg_advisory_lock({AdvisoryLock})", connection);
+            await command.ExecuteNonQueryAsync(cancellationToken);
+            await UpgradeAsync(DeployChanges.To.PostgresqlDatabase(settings), "Postgres");
+        }
+        catch (Exception e) when (
+            !cancellationToken.IsCancellationRequested && PostgresFailures.Classify(e) != Failure.Defect)
+        {
+            throw new LedgerUnavailableException(outcomeUnknown: true, e);
+        }
+    }
+
+    private static async Task ApplyToSqliteAsync(string path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // Makes the folder, and the file with the journal mode that it keeps.
+            await using var connection = SqliteConnections.Open(path, TimeProvider.System, pooled: false);
+            await using var turn = await LockFileAsync(path + ".lock", cancellationToken);
+            await UpgradeAsync(
+                DeployChanges.To.SqliteDatabase(SqliteConnections.ConnectionString(path, pooled: false)), "Sqlite");
+        }
+        catch (Exception e) when (
+            !cancellationToken.IsCancellationRequested && SqliteFailures.Classify(e) != Failure.Defect)
+        {
+            throw new LedgerUnavailableException(outcomeUnknown: true, e);
+        }
+    }
+
+    // The file stays: if it were deleted, somebody could still be waiting for it while somebody else makes a new one.
+    private static async Task<FileStream> LockFileAsync(string path, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            }
+            catch (IOException)
+            {
+                await Task.Delay(LockRetryDelay, cancellationToken);
+            }
+        }
+    }
+
+    private static async Task UpgradeAsync(UpgradeEngineBuilder database, string folder)
+    {
+        var scripts = $".Migrations.{folder}.";
+        var engine = database
+            .WithScriptsEmbeddedInAssembly(
+                typeof(LedgerMigrations).Assembly,
+                name => name.Contains(scripts, StringComparison.Ordinal))
+            .WithVariablesDisabled()
+            .WithTransactionPerScript()
+            .LogToNowhere()
+            .Build();
+        var result = await Task.Run(engine.PerformUpgrade);
+        if (!result.Successful)
+            throw result.Error;
+    }
+}

@@ -1,0 +1,156 @@
+using System.Data.Common;
+using Npgsql;
+using TokenManager.Actors.Ledger;
+using TokenManager.Testing;
+
+namespace TokenManager.Actors.Tests.Ledger;
+
+public sealed class PostgresLedgerTests : LedgerTests
+{
+    [Fact]
+    public async Task Calls_go_on_when_the_server_ends_the_connections()
+    {
+        var tokens = await DeclareAsync(400);
+        using var stop = new CancellationTokenSource();
+        var terminations = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                await QueryAsync(
+                    """
+                    select pg_terminate_backend(pid) from pg_stat_activity
+                    where datname = current_database() and application_name = 'token-manager-ledger'
+                    """);
+                await Task.Delay(30);
+            }
+        });
+
+        foreach (var some in tokens.Chunk(10))
+        {
+            var results = await Task.WhenAll(some.Select(token => Ledger.OpenAsync(Wish(token.TokenId))));
+            Assert.All(results, result => Assert.IsType<OpenResult.Found>(result));
+        }
+
+        await stop.CancelAsync();
+        await terminations;
+    }
+
+    [Fact]
+    public async Task A_statement_that_waits_for_another_transaction_sees_what_it_decided()
+    {
+        var tokens = await DeclareAsync(2);
+        var held = await OpenAsync(Wish(tokens[0].TokenId));
+        await using var connection = CreateConnection();
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(connection, "update token_usages set ended_at = clock_timestamp(), end_reason = 'cleared'");
+
+        // The close waits for the row; the open sees the row as it was and must not wait for it.
+        var closing = CloseAsync(held, EndReason.Released);
+        var refused = await Ledger.OpenAsync(Wish(tokens[1].TokenId, userId: held.UserId));
+        Assert.False(closing.IsCompleted);
+        await transaction.CommitAsync();
+
+        Assert.IsType<OpenResult.UserHolds>(refused);
+        Assert.Equal(
+            EndReason.Cleared, Assert.IsType<CloseResult.Closed>(await closing).Usage.End!.Reason);
+        await OpenAsync(Wish(tokens[1].TokenId, userId: held.UserId));
+    }
+
+    [Fact]
+    public async Task A_token_that_is_being_lent_by_a_transaction_which_is_undone_can_be_lent()
+    {
+        var token = (await DeclareAsync(1))[0];
+        await using var connection = CreateConnection();
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(
+            connection,
+            $"""
+            insert into token_usages (id, token_id, user_id, fence, started_at, expires_at)
+            select gen_random_uuid(), '{token.TokenId}', gen_random_uuid(), 1, now(), now() + interval '1 hour'
+            """);
+
+        var opening = Ledger.OpenAsync(Wish(token.TokenId));
+        while (await QueryAsync(
+            "select count(*) from pg_locks l join pg_stat_activity a using (pid) "
+            + "where a.datname = current_database() and not l.granted") is 0L)
+            await Task.Delay(5);
+        await transaction.RollbackAsync();
+
+        Assert.IsType<OpenResult.Found>(await opening);
+    }
+
+    [Fact]
+    public async Task A_row_that_stays_locked_ends_the_call_with_nothing_done()
+    {
+        var usage = await OpenAsync(Wish((await DeclareAsync(1))[0].TokenId));
+        await using var connection = CreateConnection();
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(connection, "select 1 from token_usages for update");
+
+        var refusal = await Assert.ThrowsAsync<LedgerUnavailableException>(
+            () => CloseAsync(usage, EndReason.Released));
+        await transaction.RollbackAsync();
+
+        Assert.False(refusal.OutcomeUnknown);
+        Assert.True((await Ledger.FindUsageAsync(usage.UsageId))!.Usage.IsOpen);
+        Assert.IsType<CloseResult.Closed>(await CloseAsync(usage, EndReason.Released));
+    }
+
+    [Fact]
+    public async Task Statements_use_the_indexes_even_if_they_were_planned_for_empty_tables()
+    {
+        const string Scans = "select seq_scan from pg_stat_user_tables where relname = 'token_usages'";
+        // Making an index counts as a scan.
+        var scansOfMigrations = await QueryAsync(Scans);
+        var token = (await DeclareAsync(1))[0].TokenId;
+        for (var fence = 1; fence <= 30; fence++)
+        {
+            var usage = await OpenAsync(Wish(token, fence));
+            await Ledger.OpenAsync(Wish(token, fence));
+            await CloseAsync(usage, EndReason.Released);
+            await Ledger.FindUsageAsync(usage.UsageId);
+            await Ledger.ReadTokenAsync(token, fence);
+            await Ledger.SweepAsync(10, CancellationToken.None);
+        }
+
+        // A session reports its scans when it ends, at the latest.
+        await Ledger.DisposeAsync();
+        while (await QueryAsync(
+            """
+            select count(*) from pg_stat_activity
+            where datname = current_database() and application_name = 'token-manager-ledger'
+            """) is not 0L)
+            await Task.Delay(5);
+        Assert.Equal(scansOfMigrations, await QueryAsync(Scans));
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_exist_yet_is_unavailable_to_migrations()
+    {
+        var missing = new NpgsqlConnectionStringBuilder(((Store.Postgres)Store).ConnectionString)
+        {
+            Database = "missing",
+        };
+
+        var refusal = await Assert.ThrowsAsync<LedgerUnavailableException>(
+            () => LedgerMigrations.ApplyAsync(new Store.Postgres(missing.ToString()), CancellationToken.None));
+
+        Assert.False(refusal.OutcomeUnknown);
+    }
+
+    protected override async Task<Store> CreateStoreAsync() =>
+        new Store.Postgres(await (await PrivatePostgres.SharedAsync()).CreateDatabaseAsync());
+
+    protected override DbConnection CreateConnection() =>
+        new NpgsqlConnection(((Store.Postgres)Store).ConnectionString + ";Pooling=false");
+
+    private static async Task ExecuteAsync(DbConnection connection, string sql)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+}
