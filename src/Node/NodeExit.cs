@@ -23,6 +23,8 @@ internal static class NodeExit
             builder = CreateBuilder(args);
             return NodeOptions.Read(builder.Configuration) switch
             {
+                NodeOptionsResult.Valid { Options: var options } when Ports.Problem(options) is { } problem =>
+                    Fail([problem]),
                 NodeOptionsResult.Valid { Options: { Store: Store.Sqlite } options } =>
                     await RunAloneAsync(builder, options, compose),
                 NodeOptionsResult.Valid { Options: var options } => await RunAsync(builder, options, compose),
@@ -79,6 +81,12 @@ internal static class NodeExit
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
             return Environment.ExitCode;
+        }
+        catch
+        {
+            // What has started is ended in order, before the services that it uses are.
+            await app.StopAsync(CancellationToken.None);
+            throw;
         }
 
         await StartLine.WriteWhenReadyAsync(app, options, stopping);

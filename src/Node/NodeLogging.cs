@@ -6,10 +6,13 @@ namespace TokenManager.Node;
 /// <summary>Sends the actors' log to the host's, whose settings alone decide what is shown.</summary>
 internal static class NodeLogging
 {
-    public static AkkaConfigurationBuilder AddNodeLogging(this AkkaConfigurationBuilder akka) => akka.ConfigureLoggers(setup =>
-    {
-        setup.LogLevel = LogLevel.InfoLevel;
-        setup.ClearLoggers();
-        setup.AddLoggerFactory();
-    });
+    public static AkkaConfigurationBuilder AddNodeLogging(this AkkaConfigurationBuilder akka) => akka
+        .AddHocon(
+            $"akka.stdout-logger-class = \"{typeof(WarningsOnStandardError).AssemblyQualifiedName}\"", HoconAddMode.Prepend)
+        .ConfigureLoggers(setup =>
+        {
+            setup.LogLevel = LogLevel.InfoLevel;
+            setup.ClearLoggers();
+            setup.AddLoggerFactory();
+        });
 }

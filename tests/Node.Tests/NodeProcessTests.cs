@@ -1,4 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using TokenManager.Testing;
 
 namespace TokenManager.Node.Tests;
@@ -35,6 +38,20 @@ public sealed class NodeProcessTests
         Assert.Equal(1, await second.WaitForExitAsync());
         Assert.Contains(address, Assert.Single(second.Errors), StringComparison.Ordinal);
         Assert.Empty(second.Output);
+    }
+
+    [Fact]
+    public async Task A_cluster_port_in_use_ends_the_node_with_one_line_that_names_it()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        await using var node = NodeProcess.Launch(
+            Configured(("TokenManager:Cluster:Port", port.ToString(CultureInfo.InvariantCulture))));
+
+        Assert.Equal(1, await node.WaitForExitAsync());
+        Assert.StartsWith($"127.0.0.1:{port} cannot be listened on;", Assert.Single(node.Errors), StringComparison.Ordinal);
+        Assert.Empty(node.Output);
     }
 
     [Fact]

@@ -1,0 +1,53 @@
+using System.Net;
+using System.Net.Sockets;
+using TokenManager.Actors;
+
+namespace TokenManager.Node;
+
+/// <summary>
+/// Tries every port before anything starts: an actor system that must end while it starts says so on pages, and
+/// remoting answers a port in use with stack traces.
+/// </summary>
+internal static class Ports
+{
+    /// <summary>What is wrong with the configured ports, in one line; null if each can be listened on.</summary>
+    public static string? Problem(NodeOptions options) =>
+        ClusterProblem(options.Cluster) ?? options.Urls.Select(UrlProblem).FirstOrDefault(problem => problem is not null);
+
+    private static string? ClusterProblem(ClusterSettings cluster) =>
+        Try(() => Resolve(cluster.Hostname), cluster.Port) is { } reason
+            ? $"{cluster.Hostname}:{cluster.Port} cannot be listened on; allowed is an address of this machine"
+                + $" (TokenManager:Cluster:Hostname) with a free port (TokenManager:Cluster:Port, 0 picks one). {reason}"
+            : null;
+
+    private static string? UrlProblem(string url)
+    {
+        var address = BindingAddress.Parse(url);
+        return Try(() => HttpAddress(address.Host), address.Port) is { } reason
+            ? $"{url} cannot be listened on; choose another address or port with ASPNETCORE_URLS or --urls. {reason}"
+            : null;
+    }
+
+    // As the server reads it: what is neither an address nor localhost stands for every address.
+    private static IPAddress HttpAddress(string host) =>
+        IPAddress.TryParse(host.Trim('[', ']'), out var literal) ? literal
+        : host.Equals("localhost", StringComparison.OrdinalIgnoreCase) ? IPAddress.Loopback
+        : IPAddress.Any;
+
+    private static IPAddress Resolve(string host) =>
+        IPAddress.TryParse(host, out var literal) ? literal : Dns.GetHostAddresses(host)[0];
+
+    private static string? Try(Func<IPAddress> address, int port)
+    {
+        try
+        {
+            using var listener = new TcpListener(address(), port);
+            listener.Start();
+            return null;
+        }
+        catch (SocketException failure)
+        {
+            return $"{OneLine.Of(failure.Message)}.";
+        }
+    }
+}
