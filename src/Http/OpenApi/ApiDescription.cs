@@ -14,6 +14,8 @@ internal static class ApiDescription
 {
     public static void Configure(OpenApiOptions options)
     {
+        // HEAD is said in the description of each GET; as an operation of its own it would only repeat it.
+        options.ShouldInclude = route => !HttpMethods.IsHead(route.HttpMethod!);
         options.AddDocumentTransformer(DescribeDocument);
         options.AddOperationTransformer(DescribeOperationAsync);
         options.AddSchemaTransformer(DescribeValue);
@@ -42,9 +44,7 @@ internal static class ApiDescription
         OpenApiOperation document, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var operation = context.Description.ActionDescriptor.EndpointMetadata.OfType<Operation>().Single();
-        var isHead = HttpMethods.IsHead(context.Description.HttpMethod!);
-
-        document.OperationId = isHead ? $"{operation.Name}Head" : operation.Name;
+        document.OperationId = operation.Name;
         document.Parameters = [.. operation.Parameters];
         if (operation.Request is { } request)
         {
@@ -58,7 +58,7 @@ internal static class ApiDescription
 
         var responses = new OpenApiResponses
         {
-            ["200"] = await DescribeSuccessAsync(operation, isHead, context, cancellationToken),
+            ["200"] = await DescribeSuccessAsync(operation, context, cancellationToken),
         };
         if (operation.HasEntityTag)
         {
@@ -73,7 +73,7 @@ internal static class ApiDescription
         foreach (var group in errors.OrderBy(group => group.Key))
         {
             responses[group.Key.ToString(CultureInfo.InvariantCulture)] =
-                await DescribeErrorsAsync(operation, [.. group], isHead, context, cancellationToken);
+                await DescribeErrorsAsync(operation, [.. group], context, cancellationToken);
         }
 
         document.Responses = responses;
@@ -81,22 +81,19 @@ internal static class ApiDescription
 
     private static async Task<OpenApiResponse> DescribeSuccessAsync(
         Operation operation,
-        bool isHead,
         OpenApiOperationTransformerContext context,
         CancellationToken cancellationToken)
     {
         var response = new OpenApiResponse { Description = operation.Response.Description };
         if (operation.HasEntityTag)
             response.Headers = new Dictionary<string, IOpenApiHeader> { ["ETag"] = EntityTag() };
-        if (!isHead)
-            response.Content = await ContentAsync(Answer.ContentType, operation.Response, context, cancellationToken);
+        response.Content = await ContentAsync(Answer.ContentType, operation.Response, context, cancellationToken);
         return response;
     }
 
     private static async Task<OpenApiResponse> DescribeErrorsAsync(
         Operation operation,
         IReadOnlyList<ApiError> errors,
-        bool isHead,
         OpenApiOperationTransformerContext context,
         CancellationToken cancellationToken)
     {
@@ -105,7 +102,6 @@ internal static class ApiDescription
             Description = string.Join(" ", errors.Select(error => $"`{error.Code}`: {error.Title}.")),
             Headers = HeadersOf(errors),
         };
-        if (isHead) return response;
 
         response.Content = new Dictionary<string, OpenApiMediaType>
         {
