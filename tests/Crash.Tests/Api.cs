@@ -107,6 +107,8 @@ internal static class Api
     public static long Microseconds(DateTimeOffset time) =>
         (time - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
+    public static long Micro(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
+
     private static async Task<Reply> SendAsync(NodeProcess node, HttpRequestMessage request)
     {
         var started = Stopwatch.GetTimestamp();

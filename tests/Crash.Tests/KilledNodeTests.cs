@@ -44,7 +44,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         await using var database = await Database.CreateAsync(store);
         await using var node = await NodeProcess.StartAsync(database.Node(100, lease));
         var early = await ActivateAsync(node, 25);
-        await PassedAsync(early.Max(grant => grant.Started) + Micro(lease * 0.6));
+        await PassedAsync(early.Max(grant => grant.Started) + Api.Micro(lease * 0.6));
         var late = await ActivateAsync(node, 25);
         await node.KillAsync();
 
@@ -62,7 +62,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         output.WriteLine(
             $"due while down: {rows.Count(row => row.Expires <= ready)} of {rows.Count}; latest release "
             + $"{lateness / 1000} ms after ready or due, whichever came later");
-        Assert.InRange(lateness, long.MinValue, Micro(TimeSpan.FromSeconds(1)));
+        Assert.InRange(lateness, long.MinValue, Api.Micro(TimeSpan.FromSeconds(1)));
         await Eventually.Async(async () => Active(await node.ListAsync()).Count == 0, TimeSpan.FromSeconds(3));
     }
 
@@ -157,8 +157,6 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         Eventually.Async(() => Now() > moment, TimeSpan.FromSeconds(30), expression: "the moment has passed");
 
     private static long Now() => Api.Microseconds(TimeProvider.System.GetUtcNow());
-
-    private static long Micro(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
     private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }
