@@ -12,7 +12,7 @@ internal static class Amount
     public static TimeSpan Outage => TimeSpan.FromSeconds(Read("TOKEN_MANAGER_OUTAGE_SECONDS", 6));
 
     /// <summary><c>TOKEN_MANAGER_RACE_SECONDS</c>: how long two nodes race for the same users.</summary>
-    public static TimeSpan Race => TimeSpan.FromSeconds(Read("TOKEN_MANAGER_RACE_SECONDS", 8));
+    public static TimeSpan Race => TimeSpan.FromSeconds(Read("TOKEN_MANAGER_RACE_SECONDS", 5));
 
     private static int Read(string name, int otherwise) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } text

@@ -13,7 +13,7 @@ public enum StoreKind
 }
 
 /// <summary>A database for nodes, and a look into it that goes round every node.</summary>
-internal sealed class Database : IAsyncDisposable
+internal sealed class Database : IDisposable
 {
     private readonly TemporaryFolder? _folder;
     private readonly string _connectionString;
@@ -25,9 +25,10 @@ internal sealed class Database : IAsyncDisposable
         _connectionString = connectionString;
     }
 
-    /// <summary>The server, which is this database's own; null for SQLite.</summary>
+    /// <summary>The server; null for SQLite.</summary>
     public PrivatePostgres? Server { get; }
 
+    /// <summary>Makes an empty database, on a server that nobody stops.</summary>
     public static async Task<Database> CreateAsync(StoreKind kind)
     {
         if (kind is StoreKind.Sqlite)
@@ -44,9 +45,12 @@ internal sealed class Database : IAsyncDisposable
                 }.ConnectionString);
         }
 
-        var server = await PrivatePostgres.StartAsync();
-        return new Database(server, null, await server.CreateDatabaseAsync());
+        return await CreateAsync(await PrivatePostgres.SharedAsync());
     }
+
+    /// <summary>Makes an empty database on a server that the caller may stop.</summary>
+    public static async Task<Database> CreateAsync(PrivatePostgres server) =>
+        new(server, null, await server.CreateDatabaseAsync());
 
     public NodeSettings Node(int size, TimeSpan lease, TimeSpan? sweep = null)
     {
@@ -105,11 +109,7 @@ internal sealed class Database : IAsyncDisposable
         return counts;
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        _folder?.Dispose();
-        if (Server is not null) await Server.DisposeAsync();
-    }
+    public void Dispose() => _folder?.Dispose();
 
     private async Task ReadAsync(string query, Action<DbDataReader> read)
     {

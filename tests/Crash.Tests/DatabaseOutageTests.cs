@@ -6,9 +6,9 @@ using Xunit.Abstractions;
 
 namespace TokenManager.Crash.Tests;
 
-public sealed class DatabaseOutageTests(ITestOutputHelper output)
+public sealed class DatabaseOutageTests(OwnServer own, ITestOutputHelper output) : IClassFixture<OwnServer>
 {
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(3);
 
     /// <summary>Reads wait for nothing but the processor.</summary>
     private static readonly TimeSpan Promptly = TimeSpan.FromSeconds(2);
@@ -30,8 +30,8 @@ public sealed class DatabaseOutageTests(ITestOutputHelper output)
 
     private async Task LiveThroughAsync(Func<PrivatePostgres, Task> takeAway, Func<PrivatePostgres, Task> bringBack)
     {
-        await using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var server = database.Server!;
+        var server = own.Server;
+        using var database = await Database.CreateAsync(server);
         await using var node = await NodeProcess.StartAsync(database.Node(1000, Lease));
         var calls = new Calls(node);
         await calls.GrantedAsync(40);

@@ -11,7 +11,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     [InlineData(StoreKind.Postgres)]
     public async Task Fifty_active_tokens_are_the_same_fifty_after_the_node_was_killed(StoreKind store)
     {
-        await using var database = await Database.CreateAsync(store);
+        using var database = await Database.CreateAsync(store);
         await using var node = await NodeProcess.StartAsync(database.Node(100, TimeSpan.FromMinutes(2)));
         var grants = await ActivateAsync(node, 50);
         var list = await node.ListAsync();
@@ -40,8 +40,8 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     [InlineData(StoreKind.Postgres)]
     public async Task What_fell_due_while_the_node_was_down_is_released_at_once_and_the_rest_at_its_time(StoreKind store)
     {
-        var lease = TimeSpan.FromSeconds(6);
-        await using var database = await Database.CreateAsync(store);
+        var lease = TimeSpan.FromSeconds(5);
+        using var database = await Database.CreateAsync(store);
         await using var node = await NodeProcess.StartAsync(database.Node(100, lease));
         var early = await ActivateAsync(node, 25);
         await PassedAsync(early.Max(grant => grant.Started) + Api.Micro(lease * 0.6));
@@ -72,7 +72,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     public async Task Nothing_acknowledged_is_lost_and_nothing_is_held_twice_however_often_the_node_is_killed(StoreKind store)
     {
         const int Size = 30;
-        await using var database = await Database.CreateAsync(store);
+        using var database = await Database.CreateAsync(store);
         await using var node = await NodeProcess.StartAsync(database.Node(Size, TimeSpan.FromSeconds(3)));
         var grants = new List<Grant>();
         var statuses = new Tally();
@@ -93,10 +93,10 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
             await node.WaitReadyAsync();
             slowestStart = Max(slowestStart, TimeSpan.FromMicroseconds(Now() - started));
 
-            foreach (var (user, key) in traffic.Unanswered)
+            var again = await Task.WhenAll(traffic.Unanswered.Select(async request =>
+                (request.User, request.Key, Retry: await AskAgainAsync(node, request.User, request.Key, retries))));
+            foreach (var (user, key, retry) in again)
             {
-                var retry = await node.ActivateAsync(user, key);
-                retries.Add(retry.Word);
                 Assert.True(retry.Status is HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity, $"{retry}\n{node.Tail()}");
                 if (retry.Status is not HttpStatusCode.OK) continue;
                 Assert.Equal((user, key), (retry.Grant.UserId, retry.Grant.UsageId));
@@ -122,6 +122,17 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
             var history = await node.HistoryAsync(token.TokenId);
             Assert.Equal(
                 atTheEnd.Where(row => row.TokenId == token.TokenId).Select(row => row with { Expires = 0 }).Reverse(), history);
+        }
+    }
+
+    // A cold node on a busy machine may be too slow for the first ones: they are told so, and ask once more.
+    private static async Task<Reply> AskAgainAsync(NodeProcess node, Guid user, Guid key, Tally tally)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            var reply = await node.ActivateAsync(user, key);
+            tally.Add(reply.Word);
+            if (reply.Status is not HttpStatusCode.ServiceUnavailable || tries == 3) return reply;
         }
     }
 

@@ -7,7 +7,7 @@ namespace TokenManager.Crash.Tests;
 /// <summary>Callers that activate, release and now and then clear, and write down what they were told.</summary>
 internal sealed class Traffic
 {
-    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(5);
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(10);
 
     private readonly ConcurrentQueue<Grant> _held = new();
     private readonly IReadOnlyList<Guid> _users;

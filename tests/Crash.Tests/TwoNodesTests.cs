@@ -12,10 +12,11 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     [Fact]
     public async Task Two_nodes_that_race_for_the_same_users_never_let_anything_be_held_twice()
     {
-        await using var database = await Database.CreateAsync(StoreKind.Postgres);
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
         var settings = database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1));
-        await using var first = await NodeProcess.StartAsync(settings);
-        await using var second = await NodeProcess.StartAsync(settings);
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
         NodeProcess[] nodes = [first, second];
         var users = Enumerable.Range(0, 1000).Select(_ => Guid.NewGuid()).ToArray();
         var (activations, retries, releases) = (new Tally(), new Tally(), new Tally());
@@ -85,10 +86,11 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     public async Task A_node_that_was_paused_for_longer_than_its_leases_does_no_harm_when_it_goes_on()
     {
         var lease = TimeSpan.FromSeconds(2);
-        await using var database = await Database.CreateAsync(StoreKind.Postgres);
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
         var settings = database.Node(30, lease, sweep: TimeSpan.FromSeconds(1));
-        await using var first = await NodeProcess.StartAsync(settings);
-        await using var second = await NodeProcess.StartAsync(settings);
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
         var before = Traffic.Start([first], users: 60, workers: 12, seed: 1);
         await before.AnsweredAsync(100);
 
@@ -124,10 +126,11 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     [Fact]
     public async Task A_token_that_came_back_to_a_node_that_had_it_before_is_still_good_after_a_restart()
     {
-        await using var database = await Database.CreateAsync(StoreKind.Postgres);
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
         var settings = database.Node(1, TimeSpan.FromMinutes(2));
-        await using var first = await NodeProcess.StartAsync(settings);
-        await using var second = await NodeProcess.StartAsync(settings);
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
         foreach (var node in (NodeProcess[])[first, second, first, second, first])
         {
             var grant = await node.ActivateAsync(Guid.NewGuid());
