@@ -91,13 +91,7 @@ public static class TokenManagerHosting
         {
             Store.Postgres(var connectionString) => new DataOptions().UseConnectionString(
                 ProviderName.PostgreSQL15,
-                new NpgsqlConnectionStringBuilder(connectionString)
-                {
-                    ApplicationName = "token-manager-journal",
-                    Timeout = 3,
-                    CommandTimeout = 3,
-                    CancellationTimeout = 500,
-                }.ConnectionString),
+                JournalConnectionString(connectionString)),
             Store.Sqlite(var path) => new DataOptions()
                 .UseConnectionString(
                     ProviderName.SQLiteMS,
@@ -109,6 +103,27 @@ public static class TokenManagerHosting
         if (store is Store.Sqlite)
             builder.AddHocon("akka.persistence.journal.sql.parallelism = 1", HoconAddMode.Prepend);
         return builder.AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append);
+    }
+
+    private static string JournalConnectionString(string connectionString)
+    {
+        var settings = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            ApplicationName = "token-manager-journal",
+            Timeout = 3,
+            CommandTimeout = 3,
+            // Past its limit a connection is cut without waiting for the server.
+            CancellationTimeout = -1,
+            // The driver blocks a thread for each statement that a frozen server does not answer: see the node's
+            // ThreadPoolMinThreads.
+            MaxPoolSize = 20,
+        };
+
+        // The journal writes in transactions. A node that is paused in the middle of one must not keep the others' writes
+        // to the same tokens waiting until it goes on.
+        settings.Options =
+            $"{settings.Options} -c idle_in_transaction_session_timeout=1000 -c lock_timeout=2500".TrimStart();
+        return settings.ConnectionString;
     }
 
     private static AkkaConfigurationBuilder AddTokens(this AkkaConfigurationBuilder builder) => builder

@@ -272,6 +272,11 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 BecomeIdle();
                 break;
 
+            case TokenStep.ReadRows:
+                Become(Adopting);
+                ReadRows();
+                break;
+
             case TokenStep.Recover:
                 _log.Debug("{0} is behind its row and recovers", PersistenceId);
                 AnswerFailed(outcomeUnknown: true);

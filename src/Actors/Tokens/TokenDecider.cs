@@ -41,6 +41,9 @@ internal abstract record TokenStep
     /// <summary>How the token stands.</summary>
     public sealed record AnswerStanding : TokenStep;
 
+    /// <summary>Read the rows, adopt what is not journaled, and say how the token stands.</summary>
+    public sealed record ReadRows : TokenStep;
+
     /// <summary>The lease still runs for this long; look again then.</summary>
     public sealed record Wait(TimeSpan Remaining) : TokenStep;
 
@@ -79,7 +82,9 @@ internal static class TokenDecider
             new TokenStep.AnswerEnded(last),
         (TokenCommand.Release release, _) => new TokenStep.Find(release.UsageId),
 
-        (TokenCommand.Wake, _) => new TokenStep.AnswerStanding(),
+        (TokenCommand.Wake, TokenState.Active) => new TokenStep.AnswerStanding(),
+        // Whoever wakes this token believes that it is lent: perhaps by another node, to be seen in the rows only.
+        (TokenCommand.Wake, TokenState.Available) => new TokenStep.ReadRows(),
 
         _ => throw new UnreachableException($"{command} in {state}"),
     };

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using TokenManager.Testing;
+using Xunit.Abstractions;
+
+namespace TokenManager.Crash.Tests;
+
+/// <summary>Two nodes that know nothing of each other, each with a pool and token actors of its own, on one database.</summary>
+public sealed class TwoNodesTests(ITestOutputHelper output)
+{
+    [Fact]
+    public async Task Two_nodes_that_race_for_the_same_users_never_let_anything_be_held_twice()
+    {
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        var settings = database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1));
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
+        NodeProcess[] nodes = [first, second];
+        var users = Enumerable.Range(0, 1000).Select(_ => Guid.NewGuid()).ToArray();
+        var (activations, retries, releases) = (new Tally(), new Tally(), new Tally());
+        var grants = new ConcurrentQueue<Grant>();
+        var bad = new ConcurrentQueue<Reply>();
+        var slowest = new ConcurrentBag<TimeSpan>();
+        var started = Stopwatch.GetTimestamp();
+
+        var watch = Task.Run(async () =>
+        {
+            var polls = 0;
+            for (; Stopwatch.GetElapsedTime(started) < Amount.Race; polls++)
+            {
+                var open = (await database.ReadRowsAsync()).Where(row => row.IsOpen).ToList();
+                Assert.Equal(open.Count, open.DistinctBy(row => row.UserId).Count());
+                Assert.Equal(open.Count, open.DistinctBy(row => row.TokenId).Count());
+                await Task.Delay(TimeSpan.FromMilliseconds(200));
+            }
+
+            return polls;
+        });
+        await Task.WhenAll(Enumerable.Range(0, 12).Select(worker => Task.Run(async () =>
+        {
+            var random = new Random(worker);
+            while (Stopwatch.GetElapsedTime(started) < Amount.Race)
+            {
+                var user = users[random.Next(users.Length)];
+                Guid[] keys = [Guid.NewGuid(), Guid.NewGuid()];
+                var replies = await Task.WhenAll(nodes.Zip(keys, (node, key) => node.ActivateAsync(user, key)));
+                foreach (var (node, reply) in nodes.Zip(replies))
+                {
+                    Note(activations, reply);
+                    if (reply.Status is not HttpStatusCode.OK) continue;
+                    grants.Enqueue(reply.Grant);
+                    var other = nodes[random.Next(2)];
+                    if (random.Next(3) == 0)
+                    {
+                        var retry = await other.ActivateAsync(user, reply.Grant.UsageId);
+                        Note(retries, retry);
+                        if (retry.Status is HttpStatusCode.OK) Assert.Equal(reply.Grant, retry.Grant);
+                    }
+
+                    if (random.Next(2) == 0) Note(releases, await other.ReleaseAsync(reply.Grant.TokenId, reply.Grant.UsageId));
+                }
+            }
+        })));
+        var polls = await watch;
+        output.WriteLine(
+            $"activations {activations}; retries {retries}; releases {releases}; slowest {slowest.Max().TotalSeconds:0.00} s; "
+            + $"ledger read {polls} times");
+        Assert.True(bad.IsEmpty, $"{string.Join('\n', bad.Take(5))}\n{first.Tail()}\n{second.Tail()}");
+
+        await Nodes.AgreeWithAsync(database, nodes, output);
+        var rows = await database.ReadRowsAsync();
+        Audit.NothingWasHeldTwice(rows);
+        Audit.EveryGrantIsThere(grants, rows);
+
+        void Note(Tally tally, Reply reply)
+        {
+            tally.Add(reply.Word);
+            slowest.Add(reply.Took);
+            if (reply.Status is not (HttpStatusCode.OK or HttpStatusCode.UnprocessableEntity)) bad.Enqueue(reply);
+        }
+    }
+
+    [Fact]
+    public async Task A_node_that_was_paused_for_longer_than_its_leases_does_no_harm_when_it_goes_on()
+    {
+        var lease = TimeSpan.FromSeconds(2);
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        var settings = database.Node(30, lease, sweep: TimeSpan.FromSeconds(1));
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
+        var before = Traffic.Start([first], users: 60, workers: 12, seed: 1);
+        await before.AnsweredAsync(100);
+
+        await first.PauseAsync();
+        var held = (await database.ReadRowsAsync()).Where(row => row.IsOpen).ToList();
+        Assert.NotEmpty(held);
+        var during = Traffic.Start([second], users: 60, workers: 12, seed: 2);
+        await Eventually.Async(
+            async () =>
+            {
+                var rows = await database.ReadRowsAsync();
+                // Every usage of the paused node has ended without it, and its tokens have been lent on.
+                return held.All(old => rows.Any(row => row.TokenId == old.TokenId && row.Fence > old.Fence));
+            },
+            TimeSpan.FromSeconds(20),
+            second.Tail);
+        await first.ContinueAsync();
+        await before.AnsweredAsync(before.Statuses.Total + 100);
+        await Task.WhenAll(before.StopAsync(), during.StopAsync());
+        output.WriteLine($"paused node: {before.Statuses}; other node: {during.Statuses}");
+        Assert.Equal(0, before.Statuses["500 internal_error"] + during.Statuses["500 internal_error"]);
+        Assert.True(during.Statuses["503 unavailable"] == 0, second.Tail());
+
+        await Nodes.AgreeWithAsync(database, [first, second], output);
+        var rows = await database.ReadRowsAsync();
+        Audit.NothingWasHeldTwice(rows);
+        Audit.EveryGrantIsThere(before.Grants.Concat(during.Grants), rows);
+        await Eventually.Async(
+            async () => (await database.ReadRowsAsync()).All(row => !row.IsOpen), lease * 3, first.Tail);
+        await Nodes.AgreeWithAsync(database, [first, second], output);
+    }
+
+    [Fact]
+    public async Task A_token_that_came_back_to_a_node_that_had_it_before_is_still_good_after_a_restart()
+    {
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        var settings = database.Node(1, TimeSpan.FromMinutes(2));
+        await using var first = NodeProcess.Launch(settings);
+        await using var second = NodeProcess.Launch(settings);
+        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
+        foreach (var node in (NodeProcess[])[first, second, first, second, first])
+        {
+            var grant = await node.ActivateAsync(Guid.NewGuid());
+            Assert.True(grant.Status is HttpStatusCode.OK, $"{grant}\n{node.Tail()}");
+            var release = await node.ReleaseAsync(grant.Grant.TokenId, grant.Grant.UsageId);
+            Assert.True(release.Status is HttpStatusCode.OK, $"{release}\n{node.Tail()}");
+        }
+
+        await first.KillAsync();
+        first.Relaunch();
+        await first.WaitReadyAsync();
+
+        var again = await first.ActivateAsync(Guid.NewGuid());
+        Assert.True(again.Status is HttpStatusCode.OK, $"{again}\n{first.Tail()}");
+        Assert.Equal(6, again.Grant.Fence);
+        var rows = await database.ReadRowsAsync();
+        Audit.NothingWasHeldTwice(rows);
+        Audit.TheJournalAgrees(rows, await database.ReadJournalAsync());
+    }
+}
