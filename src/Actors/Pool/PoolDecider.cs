@@ -680,6 +680,9 @@ internal sealed class PoolDecider(PoolSettings settings)
         {
             _callers--;
             Reply(caller, answer);
+            // Who shares a clear finds nothing left after the first: each usage is in one answer.
+            if (answer is PoolAnswer.Cleared)
+                answer = new PoolAnswer.Cleared(0);
         }
 
         (_clear, var next) = (null, _nextClear);
