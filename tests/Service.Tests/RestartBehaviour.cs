@@ -145,7 +145,7 @@ public abstract class RestartBehaviour<TStore>
                 // The node does not listen any more, or closed the connection.
             }
         })).ToArray();
-        await Eventually.Async(() => granted.Count > 300, Patience, node.Tail);
+        await Eventually.Async(() => granted.Count > 120, Patience, node.Tail);
         var stopping = node.TerminateAsync();
         await Task.WhenAll(traffic);
         Assert.Equal(0, await stopping);
