@@ -51,11 +51,9 @@ internal sealed class TokenGateway(
         {
             case PoolAnswer.Ended({ End: { } end } usage):
                 cache.Apply(usage.TokenId, usage.Fence, current: null);
-                return end.Reason is EndReason.Released
-                    ? new ReleaseResult.Released(usage.TokenId, usage.UsageId, end.At)
-                    : new ReleaseResult.AlreadyEnded(end);
+                return ResultOf(usage, end);
             case PoolAnswer.TokenNotFound:
-                return new ReleaseResult.TokenNotFound();
+                return await ReleaseOfUnknownTokenAsync(tokenId, usageId);
             case PoolAnswer.UsageMismatch:
                 return new ReleaseResult.UsageMismatch();
             case PoolAnswer.Unavailable(var outcomeUnknown):
@@ -64,6 +62,25 @@ internal sealed class TokenGateway(
                 return new ReleaseResult.Unavailable(OutcomeUnknown: true);
         }
     }
+
+    // A token that left the pool has no actor to ask, but a release of it that is sent again gets its answer again.
+    private async Task<ReleaseResult> ReleaseOfUnknownTokenAsync(Guid tokenId, Guid usageId)
+    {
+        try
+        {
+            return await ledger.FindUsageAsync(usageId) is { Usage: { End: { } end } usage } && usage.TokenId == tokenId
+                ? ResultOf(usage, end)
+                : new ReleaseResult.TokenNotFound();
+        }
+        catch (LedgerUnavailableException)
+        {
+            return new ReleaseResult.Unavailable(OutcomeUnknown: false);
+        }
+    }
+
+    private static ReleaseResult ResultOf(Usage usage, UsageEnd end) => end.Reason is EndReason.Released
+        ? new ReleaseResult.Released(usage.TokenId, usage.UsageId, end.At)
+        : new ReleaseResult.AlreadyEnded(end);
 
     public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
     {

@@ -38,7 +38,7 @@ internal static class RequestBody
         try
         {
             var length = 0;
-            while (await request.Body.ReadAsync(buffer.AsMemory(length), cancellationToken) is > 0 and var read)
+            while (await ReadAsync(request, buffer.AsMemory(length), cancellationToken) is > 0 and var read)
             {
                 length += read;
                 if (length > Limit) return ApiErrors.BodyTooLarge;
@@ -61,7 +61,7 @@ internal static class RequestBody
         try
         {
             var length = 0;
-            while (await request.Body.ReadAsync(buffer, cancellationToken) is > 0 and var read)
+            while (await ReadAsync(request, buffer, cancellationToken) is > 0 and var read)
             {
                 length += read;
                 if (length > Limit) return ApiErrors.BodyTooLarge;
@@ -72,6 +72,20 @@ internal static class RequestBody
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    // The server has exceptions of its own for broken framing, but lets a chunk size that overflows out as a plain one.
+    private static async ValueTask<int> ReadAsync(
+        HttpRequest request, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await request.Body.ReadAsync(buffer, cancellationToken);
+        }
+        catch (IOException broken) when (broken.InnerException is OverflowException)
+        {
+            throw new BadHttpRequestException(broken.Message, broken);
         }
     }
 

@@ -39,6 +39,12 @@ public sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>Whether the present run's process has ended.</summary>
     public bool HasExited => _run.Process.HasExited;
 
+    /// <summary>The resident memory of the present run in bytes. Linux only.</summary>
+    public long ResidentMemory => File.ReadLines($"/proc/{NodeProcessId()}/status")
+        .Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))
+        .Select(line => long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024)
+        .Single();
+
     /// <summary>The folder that the node runs in.</summary>
     public string WorkingDirectory => _settings.WorkingDirectory ?? _ownDirectory!;
 

@@ -38,7 +38,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     private readonly Dictionary<Guid, Activation> _activationOfUser = [];
     private readonly LinkedList<Activation> _waitingForToken = [];
     private readonly Dictionary<(Guid TokenId, Guid UsageId), Release> _releases = [];
-    private readonly Dictionary<Guid, List<(PoolRequest.ActivateToken Request, Caller Caller, PoolAnswer Refusal)>> _lookUps = [];
+    private readonly Dictionary<Guid, List<(PoolRequest.ActivateToken Request, Caller Caller, PoolAnswer? Refusal)>> _lookUps = [];
     private readonly Queue<(PoolRequest.ActivateToken Request, Caller Caller)> _heldBack = [];
     private readonly List<ulong> _digest = [];
     private readonly List<PoolEffect> _effects = [];
@@ -275,8 +275,10 @@ internal sealed class PoolDecider(PoolSettings settings)
             _callers--;
             if (!answered)
                 Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+            else if (row is null && refusal is null)
+                Admit(request, caller, now, held: true, usageIdIsNew: true);
             else if (row is null)
-                Reply(caller.To, refusal);
+                Reply(caller.To, refusal!);
             else if (row.Usage.UserId == request.UserId && row.Usage.IsOpen && now < caller.GivesUpAt)
                 AskHolder(request, caller, row.Usage.TokenId, now);
             else
@@ -335,7 +337,7 @@ internal sealed class PoolDecider(PoolSettings settings)
 
     // ---- activations
 
-    private void Admit(PoolRequest.ActivateToken request, Caller caller, TimeSpan now, bool held)
+    private void Admit(PoolRequest.ActivateToken request, Caller caller, TimeSpan now, bool held, bool usageIdIsNew = false)
     {
         if (_usages.TryGetValue(request.UsageId, out var known))
         {
@@ -384,6 +386,13 @@ internal sealed class PoolDecider(PoolSettings settings)
         if (holder is null && _free.Count == 0 && settings.WhenExhausted is WhenExhausted.Reject)
         {
             Refuse(request, caller, Exhausted(now));
+            return;
+        }
+
+        // Nobody is evicted for an id that turns out to be used up.
+        if (holder is null && _free.Count == 0 && request.CallerChoseUsageId && !usageIdIsNew)
+        {
+            LookUp(request, caller, refusal: null);
             return;
         }
 
@@ -489,6 +498,15 @@ internal sealed class PoolDecider(PoolSettings settings)
             return;
         }
 
+        LookUp(request, caller, refusal);
+    }
+
+    /// <summary>Asks the ledger what the caller's usage id stands for.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="caller">Who waits.</param>
+    /// <param name="refusal">The answer if the id is new; null: the request goes on then.</param>
+    private void LookUp(PoolRequest.ActivateToken request, Caller caller, PoolAnswer? refusal)
+    {
         if (_lookUps.TryGetValue(request.UsageId, out var waiting))
         {
             waiting.Add((request, Hold(caller), refusal));
@@ -680,6 +698,9 @@ internal sealed class PoolDecider(PoolSettings settings)
         {
             _callers--;
             Reply(caller, answer);
+            // Who shares a clear finds nothing left after the first: each usage is in one answer.
+            if (answer is PoolAnswer.Cleared)
+                answer = new PoolAnswer.Cleared(0);
         }
 
         (_clear, var next) = (null, _nextClear);
