@@ -117,6 +117,10 @@ internal sealed class TokenGateway(
         {
             if (await AskAsync(pool, request, left < AskAgainAfter ? left : AskAgainAfter, cancellationToken) is { } answer)
                 return answer;
+
+            // The unanswered ask may have used the id: a refusal must look first what became of it.
+            if (request is PoolRequest.ActivateToken activate)
+                request = activate with { CallerChoseUsageId = true };
         }
 
         return null;

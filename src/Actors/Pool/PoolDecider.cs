@@ -28,6 +28,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     private const int ClearsUnderWay = 256;
 
     private readonly Dictionary<Guid, Slot> _slots = [];
+    private readonly Dictionary<Guid, Slot> _retired = [];
     private readonly List<Slot?> _byOrdinal = [];
     private readonly LinkedList<Slot> _free = [];
     private readonly SortedSet<Slot> _byStart = new(Slot.ByStart);
@@ -187,9 +188,11 @@ internal sealed class PoolDecider(PoolSettings settings)
     {
         if (!_slots.TryGetValue(answer.TokenId, out var slot))
         {
-            // Made by a pool on another node, or retired here: the ledger knows.
+            // Made by a pool on another node, or retired here: the ledger knows. What was asked of a token before it
+            // retired still gets its answer.
             _effects.Add(new PoolEffect.Reload());
-            return;
+            if (!_retired.TryGetValue(answer.TokenId, out slot))
+                return;
         }
 
         switch (answer)
@@ -233,10 +236,13 @@ internal sealed class PoolDecider(PoolSettings settings)
 
             case TokenAnswer.Failed(_, var usageId, var outcomeUnknown):
                 DoubtLedger();
+                var isReleasing = _releases.TryGetValue((slot.TokenId, usageId), out var stuck);
+                if (isReleasing)
+                    stuck!.NextAsk = now + Backoff(stuck.Asks);
+
+                // The failure may be the release's: then it says nothing of the activation of the same usage.
                 if (IsAskedBy(slot, usageId, out var failed))
-                    AskFailed(failed, outcomeUnknown, now);
-                else if (_releases.TryGetValue((slot.TokenId, usageId), out var stuck))
-                    stuck.NextAsk = now + Backoff(stuck.Asks);
+                    AskFailed(failed, outcomeUnknown || isReleasing, now);
                 break;
 
             case TokenAnswer.Ended(_, var usage):
@@ -275,6 +281,8 @@ internal sealed class PoolDecider(PoolSettings settings)
             _callers--;
             if (!answered)
                 Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+            else if (TryJoin(request, caller))
+                continue;
             else if (row is null && refusal is null)
                 Admit(request, caller, now, held: true, usageIdIsNew: true);
             else if (row is null)
@@ -443,14 +451,19 @@ internal sealed class PoolDecider(PoolSettings settings)
     private void Park(Activation activation, TimeSpan now)
     {
         activation.NextAsk = now + FirstRetry;
-        if (_users.TryGetValue(activation.Request.UserId, out var holder) && holder.WakeAt > now)
+        if (activation.HasWokenHolder || !_users.TryGetValue(activation.Request.UserId, out var holder))
+            return;
+
+        // Once: from then on it is woken in the rhythm of all that are overdue.
+        activation.HasWokenHolder = true;
+        if (holder.WakeAt > now)
             WakeAt(holder, now);
     }
 
     private void TryAnotherToken(Activation activation, TimeSpan now)
     {
         Unreserve(activation);
-        if (_free.Count > 0 && now < activation.GivesUpAt)
+        if (now < activation.GivesUpAt)
             Seek(activation, now);
         else
             Finish(activation, Exhausted(now), now);
@@ -478,16 +491,26 @@ internal sealed class PoolDecider(PoolSettings settings)
     /// <summary>The caller's usage id names an open usage that this pool did not know of: its token answers for it.</summary>
     private void AskHolder(PoolRequest.ActivateToken request, Caller caller, Guid tokenId, TimeSpan now)
     {
-        if (_usages.TryGetValue(request.UsageId, out var known))
-            Reply(caller.To, new PoolAnswer.Granted(known.Usage!));
-        else if (_activations.TryGetValue(request.UsageId, out var same) && same.Request.UserId == request.UserId)
-            same.Callers.Add(Hold(caller));
+        if (_activations.ContainsKey(request.UsageId))
+            Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true)); // Another user tries this id meanwhile.
         else if (_activationOfUser.TryGetValue(request.UserId, out var first))
             first.Followers.Enqueue((request, Hold(caller)));
         else if (_slots.TryGetValue(tokenId, out var holder))
             AskFor(Begin(request, caller), holder, now);
         else
             Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+    }
+
+    /// <summary>The same request may have begun, or even ended well, while the ledger was asked for this one's id.</summary>
+    private bool TryJoin(PoolRequest.ActivateToken request, Caller caller)
+    {
+        if (_usages.TryGetValue(request.UsageId, out var known) && known.Usage!.UserId == request.UserId)
+            Reply(caller.To, new PoolAnswer.Granted(known.Usage));
+        else if (_activations.TryGetValue(request.UsageId, out var same) && same.Request.UserId == request.UserId)
+            same.Callers.Add(Hold(caller));
+        else
+            return false;
+        return true;
     }
 
     private void Refuse(PoolRequest.ActivateToken request, Caller caller, PoolAnswer refusal)
@@ -670,7 +693,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         _clear = clear;
         clear.GivesUpAt = now + CallerPatience;
         foreach (var slot in _byStart)
-            clear.Left.Enqueue(slot);
+            clear.Left.Enqueue((slot, slot.Usage!.UsageId));
         GoOnClearing(clear, now);
     }
 
@@ -679,12 +702,13 @@ internal sealed class PoolDecider(PoolSettings settings)
         if (clear != _clear)
             return;
 
-        while (clear.UnderWay < ClearsUnderWay && clear.Left.TryDequeue(out var slot))
+        while (clear.UnderWay < ClearsUnderWay && clear.Left.TryDequeue(out var left))
         {
-            if (slot.Usage is not { } usage)
+            var (slot, usageId) = left;
+            if (slot.Usage?.UsageId != usageId)
                 continue;
 
-            StartRelease(slot.TokenId, usage.UsageId, EndReason.Cleared, now).Clear = clear;
+            StartRelease(slot.TokenId, usageId, EndReason.Cleared, now).Clear = clear;
             clear.UnderWay++;
         }
 
@@ -713,7 +737,9 @@ internal sealed class PoolDecider(PoolSettings settings)
 
     private Slot Add(Guid tokenId, int ordinal)
     {
-        var slot = new Slot(tokenId, ordinal);
+        if (!_retired.Remove(tokenId, out var slot))
+            slot = new Slot(tokenId, ordinal);
+        slot.State = SlotState.Free.Instance;
         _slots.Add(tokenId, slot);
         while (_byOrdinal.Count <= ordinal)
             _byOrdinal.Add(null);
@@ -742,6 +768,8 @@ internal sealed class PoolDecider(PoolSettings settings)
         _digest[TokenDigest.BucketOf(slot.Ordinal)] -= TokenDigest.Mix(slot.Ordinal, slot.Version);
         _slots.Remove(slot.TokenId);
         _byOrdinal[slot.Ordinal] = null;
+        slot.State = SlotState.Retired.Instance;
+        _retired.Add(slot.TokenId, slot);
     }
 
     private void LearnLent(Slot slot, UsageRow row, TimeSpan now)
@@ -764,7 +792,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     /// <returns>False if it was not newer.</returns>
     private bool Learn(Slot slot, long fence, UsageRow? open, TimeSpan now)
     {
-        if (TokenView.VersionOf(fence, open is not null) <= slot.Version)
+        if (slot.State is SlotState.Retired || TokenView.VersionOf(fence, open is not null) <= slot.Version)
             return false;
 
         _digest[TokenDigest.BucketOf(slot.Ordinal)] -= TokenDigest.Mix(slot.Ordinal, slot.Version);

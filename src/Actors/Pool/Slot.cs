@@ -16,6 +16,12 @@ internal abstract record SlotState
 
     /// <summary>Lent. <paramref name="Deadline"/> is on this process's own clock, which only measures spans.</summary>
     public sealed record Lent(Usage Usage, TimeSpan Deadline) : SlotState;
+
+    /// <summary>No longer in the books, but something that was asked of it may not be answered yet.</summary>
+    public sealed record Retired : SlotState
+    {
+        public static readonly Retired Instance = new();
+    }
 }
 
 /// <summary>One token in the pool's books.</summary>
@@ -74,6 +80,9 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>True once an ask may have reached the ledger without an answer: only a definite answer ends it then.</summary>
     public bool OutcomeUnknown { get; set; }
 
+    /// <summary>True once the overdue token that stands in its way has been woken for it.</summary>
+    public bool HasWokenHolder { get; set; }
+
     public int Asks { get; set; }
 
     /// <summary>When to ask, or look for a token, again.</summary>
@@ -109,7 +118,7 @@ internal sealed class Clear
 {
     public List<object> Callers { get; } = [];
 
-    public Queue<Slot> Left { get; } = [];
+    public Queue<(Slot Slot, Guid UsageId)> Left { get; } = [];
 
     public int UnderWay { get; set; }
 

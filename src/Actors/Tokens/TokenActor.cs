@@ -326,7 +326,8 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
             TokenStep.AnswerEnded(var usage) => new TokenAnswer.Ended(_tokenId, usage),
             TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command), Current()!),
             TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command), other),
-            TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(_tokenId, UsageIdOf(command), row),
+            TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(
+                _tokenId, UsageIdOf(command), Current() is { } current && current.Usage == row.Usage ? current : row),
             TokenStep.AnswerNotMine => new TokenAnswer.NotMine(_tokenId, UsageIdOf(command)),
             TokenStep.AnswerStanding => Standing(),
             _ => throw new UnreachableException($"{step}"),

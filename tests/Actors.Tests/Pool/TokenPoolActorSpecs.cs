@@ -1,0 +1,166 @@
+using Akka.Actor;
+using Akka.TestKit;
+using Akka.TestKit.Xunit2;
+using Microsoft.Extensions.Time.Testing;
+using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Pool;
+using TokenManager.Actors.Tests.Model;
+using TokenManager.Actors.Tokens;
+
+namespace TokenManager.Actors.Tests.Pool;
+
+public sealed class TokenPoolActorSpecs : TestKit
+{
+    private const string Config =
+        """
+        akka.loglevel = OFF
+        akka.stdout-loglevel = OFF
+        akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
+        """;
+
+    private readonly LedgerDouble _ledger = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly TestProbe _tokens;
+    private readonly PoolSettings _settings = new() { Size = 2, MaxWaiting = 2 };
+
+    public TokenPoolActorSpecs()
+        : base(Config) => _tokens = CreateTestProbe();
+
+    [Fact]
+    public async Task Requests_that_come_before_the_pool_is_loaded_wait_and_are_answered_after_it()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        pool.Tell(Activate(1), TestActor);
+        await _tokens.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+        gate.SetResult();
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(0, 1, 1))));
+        Assert.Equal(Make.Open(0, 1, 1), (await ExpectMsgAsync<PoolAnswer.Granted>()).Usage);
+    }
+
+    [Fact]
+    public async Task No_more_early_requests_than_the_bound_wait()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        pool.Tell(Activate(1), TestActor);
+        pool.Tell(Activate(2), TestActor);
+        pool.Tell(Activate(3), TestActor);
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        gate.SetResult();
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+    }
+
+    [Fact]
+    public async Task Early_requests_whose_callers_have_given_up_are_refused_rather_than_carried_out()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        pool.Tell(Activate(1), TestActor);
+        pool.Tell(new Identify("after it"), TestActor);
+        await ExpectMsgAsync<ActorIdentity>();
+        Advance(PoolDecider.CallerPatience);
+        gate.SetResult();
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        await _tokens.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task A_pool_that_cannot_be_loaded_is_tried_again()
+    {
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        var pool = Start();
+        await AwaitAssertAsync(() => Assert.Single(_ledger.Calls));
+        _ledger.Failure = null;
+        await AwaitAssertAsync(() =>
+        {
+            Advance(TimeSpan.FromMilliseconds(250));
+            Assert.True(_ledger.Calls.Length > 1);
+        });
+        await ReadyAsync(pool);
+    }
+
+    [Fact]
+    public async Task A_sweep_wakes_what_is_overdue_in_the_ledger()
+    {
+        var pool = await StartAsync();
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Make.Token(0), Make.User(1), 1, TimeSpan.FromSeconds(1))));
+        await AwaitAssertAsync(async () =>
+        {
+            Advance(_settings.SweepInterval);
+            await _tokens.ExpectMsgAsync(new TokenCommand.Wake(Make.Token(0)), TimeSpan.FromMilliseconds(200));
+        });
+        Assert.Equal(1, (await pool.Ask<PoolStatus>(new PoolQuery.GetStatus())).Active);
+    }
+
+    [Fact]
+    public async Task An_answer_of_a_token_that_the_pool_does_not_know_makes_it_load_again()
+    {
+        var pool = await StartAsync();
+        _ledger.Tokens = [Make.Token(0), Make.Token(1), Make.Token(2)];
+        pool.Tell(new TokenAnswer.Standing(Make.Token(2), 0, Current: null));
+        await TotalAsync(pool, 3);
+    }
+
+    [Fact]
+    public async Task A_failure_holds_new_requests_back_until_the_ledger_answers_again()
+    {
+        var pool = await StartAsync();
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        pool.Tell(new TokenAnswer.Failed(ask.TokenId, ask.UsageId, OutcomeUnknown: false));
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        await AwaitAssertAsync(() => Assert.Contains("ping", _ledger.Calls));
+        pool.Tell(Activate(2), TestActor);
+        _ledger.Failure = null;
+        await AwaitAssertAsync(async () =>
+        {
+            Advance(TimeSpan.FromMilliseconds(250));
+            if (!_tokens.HasMessages)
+                pool.Tell(Activate(3), TestActor);
+            await _tokens.ExpectMsgAsync<TokenCommand.Activate>(TimeSpan.FromMilliseconds(200));
+        });
+    }
+
+    [Fact]
+    public async Task A_refusal_under_a_chosen_usage_id_is_looked_up_in_the_ledger()
+    {
+        var pool = await StartAsync();
+        foreach (var usage in new[] { 1, 2 })
+            pool.Tell(new TokenAnswer.Standing(Make.Token(usage - 1), 1, Make.Row(Make.Open(usage - 1, 1, usage))));
+        pool.Tell(Activate(3) with { CallerChoseUsageId = true }, TestActor);
+        await ExpectMsgAsync<PoolAnswer.Exhausted>();
+        Assert.Contains($"find {Make.Usage(3)}", _ledger.Calls);
+    }
+
+    private IActorRef Start() => Sys.ActorOf(TokenPoolActor.Props(_settings, _ledger, _time, _tokens));
+
+    private async Task<IActorRef> StartAsync()
+    {
+        var pool = Start();
+        await ReadyAsync(pool);
+        return pool;
+    }
+
+    private Task ReadyAsync(IActorRef pool) => TotalAsync(pool, 2);
+
+    private Task TotalAsync(IActorRef pool, int total) => AwaitAssertAsync(async () =>
+    {
+        var probe = CreateTestProbe();
+        pool.Tell(new PoolQuery.GetStatus(), probe);
+        Assert.Equal(total, (await probe.ExpectMsgAsync<PoolStatus>(TimeSpan.FromMilliseconds(200))).Total);
+    });
+
+    private void Advance(TimeSpan span)
+    {
+        _ledger.With(model => model.Now += span);
+        _time.Advance(span);
+        ((TestScheduler)Sys.Scheduler).Advance(span);
+    }
+
+    private static PoolRequest.ActivateToken Activate(int usage) =>
+        new(Make.User(usage), Make.Usage(usage), CallerChoseUsageId: false);
+}

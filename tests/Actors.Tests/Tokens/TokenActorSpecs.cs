@@ -1,0 +1,501 @@
+using Akka.Actor;
+using Akka.Cluster.Sharding;
+using Akka.Cluster.Tools.PublishSubscribe;
+using Akka.Persistence;
+using Akka.Persistence.TestKit;
+using Akka.TestKit;
+using Microsoft.Extensions.Time.Testing;
+using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tests.Model;
+using TokenManager.Actors.Tokens;
+
+namespace TokenManager.Actors.Tests.Tokens;
+
+/// <summary>The token's actor on a journal that can fail, a ledger that can fail, and a clock that the test moves.</summary>
+public sealed class TokenActorSpecs : FaultyPersistence
+{
+    private const string Config =
+        """
+        akka.loglevel = OFF
+        akka.stdout-loglevel = OFF
+        akka.scheduler.implementation = "Akka.TestKit.TestScheduler, Akka.TestKit"
+        """;
+
+    private static readonly Guid Token = Make.Token(1);
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(5);
+    private readonly LedgerDouble _ledger = new();
+    private readonly FakeTimeProvider _time = new();
+    private readonly TestProbe _pool;
+    private readonly TestProbe _topic;
+    private readonly TestProbe _shard;
+
+    public TokenActorSpecs()
+        : base(Config)
+    {
+        _pool = CreateTestProbe();
+        _topic = CreateTestProbe();
+        _shard = CreateTestProbe();
+    }
+
+    private TestScheduler Scheduler => (TestScheduler)Sys.Scheduler;
+
+    [Fact]
+    public async Task An_activation_is_answered_when_row_and_event_are_durable_and_is_published()
+    {
+        var token = await StartAsync();
+        token.Tell(Activate(1), TestActor);
+        var usage = (await ExpectMsgAsync<TokenAnswer.Activated>()).Row.Usage;
+        Assert.Equal((Make.Usage(1), Make.User(1), 1L), (usage.UsageId, usage.UserId, usage.Fence));
+        Assert.Equal([Activated(usage)], await JournalAsync());
+        var published = await _topic.ExpectMsgAsync<Publish>();
+        Assert.Equal((TokenTopic.Name, new TokenChanged(Token, 1, usage)), (published.Topic, published.Message));
+    }
+
+    [Fact]
+    public async Task Nothing_is_answered_or_published_before_the_event_is_durable()
+    {
+        var token = await StartAsync();
+        var slow = new TaskCompletionSource();
+        await WithJournalWrite(
+            write => write.SetInterceptorAsync(new Wait(slow.Task)),
+            async () =>
+            {
+                token.Tell(Activate(1), TestActor);
+                await AwaitAssertAsync(() => Assert.Single(_ledger.With(model => model.Rows)));
+                await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+                await _topic.ExpectNoMsgAsync(TimeSpan.Zero);
+                slow.SetResult();
+                await ExpectMsgAsync<TokenAnswer.Activated>();
+                await _topic.ExpectMsgAsync<Publish>();
+            });
+    }
+
+    [Fact]
+    public async Task A_command_sent_again_gets_the_same_answer_and_journals_nothing_more()
+    {
+        var token = await StartAsync();
+        token.Tell(Activate(1), TestActor);
+        var first = await ExpectMsgAsync<TokenAnswer.Activated>();
+        token.Tell(Activate(1), TestActor);
+        Assert.Equal(first.Row.Usage, (await ExpectMsgAsync<TokenAnswer.Activated>()).Row.Usage);
+        token.Tell(Release(1), TestActor);
+        var ended = await ExpectMsgAsync<TokenAnswer.Ended>();
+        token.Tell(Release(1), TestActor);
+        Assert.Equal(ended, await ExpectMsgAsync<TokenAnswer.Ended>());
+        Assert.Equal(2, (await JournalAsync()).Count);
+    }
+
+    [Fact]
+    public async Task A_usage_id_that_runs_for_another_user_is_refused_with_the_time_that_is_left()
+    {
+        var token = await StartAsync();
+        token.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        token.Tell(Activate(1) with { UserId = Make.User(2) }, TestActor);
+        var taken = await ExpectMsgAsync<TokenAnswer.UsageIdTaken>();
+        Assert.Equal(Make.Lease, taken.Row.Remaining);
+    }
+
+    [Fact]
+    public async Task A_lease_ends_by_the_tokens_own_timer()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        Advance(Make.Lease - TimeSpan.FromSeconds(1));
+        await SyncAsync(token);
+        Assert.Single(_ledger.With(model => model.OpenRows.ToList()));
+        Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
+        Assert.Equal(EndReason.Expired, Assert.Single(_ledger.With(model => model.Rows)).End!.Reason);
+    }
+
+    [Fact]
+    public async Task An_open_row_that_is_not_journaled_is_adopted_and_its_lease_ends_in_time()
+    {
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Token, Make.User(1), 1, Make.Lease)));
+        var token = Start();
+        var standing = await _pool.ExpectMsgAsync<TokenAnswer.Standing>();
+        Assert.Equal((Make.Usage(1), Make.Lease), (standing.Current!.Usage.UsageId, standing.Current.Remaining));
+        Assert.Equal([Activated(standing.Current.Usage)], await JournalAsync());
+        await SyncAsync(token);
+        Advance(Make.Lease);
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_closed_row_that_is_not_journaled_is_adopted()
+    {
+        await LendAsync(await StartAsync(), 1, stop: true);
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
+        Start();
+        Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
+        Assert.IsType<TokenEvent.TokenReleased>((await JournalAsync())[^1]);
+    }
+
+    [Fact]
+    public async Task A_lease_that_ran_out_while_nobody_was_awake_is_released_at_once()
+    {
+        await LendAsync(await StartAsync(), 1, stop: true);
+        Advance(Make.Lease * 2);
+        var token = Start();
+        Assert.True((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current!.Remaining < TimeSpan.Zero);
+        await SyncAsync(token);
+        Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_fresh_incarnation_arms_the_timer_again_for_what_is_left()
+    {
+        await LendAsync(await StartAsync(), 1, stop: true);
+        Advance(Make.Lease / 2);
+        var token = Start();
+        Assert.Equal(Make.Lease / 2, (await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current!.Remaining);
+        await SyncAsync(token);
+        Advance(Make.Lease / 2);
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_token_leaves_memory_only_while_nobody_holds_it()
+    {
+        var token = await StartAsync();
+        token.Tell(Activate(1) with { Lease = IdleAfter * 10 }, TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await SyncAsync(token);
+        Advance(IdleAfter * 2);
+        await SyncAsync(token);
+        await _shard.ExpectNoMsgAsync(TimeSpan.Zero);
+
+        token.Tell(Release(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Ended>();
+        await SyncAsync(token);
+        Advance(IdleAfter);
+        Assert.Equal(StopToken.Instance, (await _shard.ExpectMsgAsync<Passivate>()).StopMessage);
+        await WatchAsync(token);
+        token.Tell(StopToken.Instance);
+        await ExpectTerminatedAsync(token);
+    }
+
+    [Fact]
+    public async Task A_release_that_fails_in_the_ledger_is_tried_again_until_it_is_done()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        Advance(Make.Lease);
+        for (var closes = 1; closes <= 5; closes++)
+            await ClosesAsync(closes);
+
+        _ledger.Failure = null;
+        await AwaitAssertAsync(() =>
+        {
+            Advance(TimeSpan.FromMilliseconds(100));
+            Assert.Empty(_ledger.With(model => model.OpenRows.ToList()));
+        });
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_failing_ledger_is_reported_and_the_actor_goes_on(bool outcomeUnknown)
+    {
+        var token = await StartAsync();
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown);
+        token.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), outcomeUnknown));
+        _ledger.Failure = null;
+        token.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+    }
+
+    [Fact]
+    public async Task Recovery_waits_for_a_ledger_that_does_not_answer()
+    {
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        var token = Start();
+        token.Tell(Activate(1), TestActor);
+        await AwaitAssertAsync(() => Assert.Single(_ledger.Calls));
+        _ledger.Failure = null;
+        await AwaitAssertAsync(() =>
+        {
+            Advance(TimeSpan.FromMilliseconds(100));
+            Assert.True(_ledger.Calls.Length > 1);
+        });
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_write_that_fails_or_is_rejected_ends_the_actor_and_the_next_one_heals(bool rejected)
+    {
+        var token = await StartAsync();
+        await WatchAsync(token);
+        await WithJournalWrite(
+            write => rejected ? write.Reject() : write.Fail(),
+            async () =>
+            {
+                token.Tell(Activate(1), TestActor);
+                await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
+                await ExpectTerminatedAsync(token);
+            });
+        await _topic.ExpectNoMsgAsync(TimeSpan.Zero);
+
+        var next = Start();
+        Assert.Equal(Make.Usage(1), (await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current!.Usage.UsageId);
+        next.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        next.Tell(Release(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Ended>();
+        Assert.Equal(2, (await JournalAsync()).Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_release_whose_write_fails_or_is_rejected_is_adopted_by_the_next_one(bool rejected)
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        await WatchAsync(token);
+        await WithJournalWrite(
+            write => rejected ? write.Reject() : write.Fail(),
+            async () =>
+            {
+                Advance(Make.Lease);
+                await ExpectTerminatedAsync(token);
+            });
+
+        Start();
+        Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
+        Assert.Equal(2, (await JournalAsync()).Count);
+    }
+
+    [Fact]
+    public async Task An_adoption_whose_write_is_rejected_ends_the_actor_and_the_next_one_adopts()
+    {
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Token, Make.User(1), 1, Make.Lease)));
+        await WithJournalWrite(write => write.Reject(), async () =>
+        {
+            var token = Start();
+            await WatchAsync(token);
+            await ExpectTerminatedAsync(token);
+        });
+        await _pool.ExpectNoMsgAsync(TimeSpan.Zero);
+        Start();
+        Assert.NotNull((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_journal_that_cannot_be_read_ends_the_actor_until_it_is_needed_again()
+    {
+        await LendAsync(await StartAsync(), 1, stop: true);
+        await WithJournalRecovery(read => read.Fail(), async () =>
+        {
+            var token = Start();
+            await WatchAsync(token);
+            await ExpectTerminatedAsync(token);
+        });
+        Start();
+        Assert.NotNull((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_journal_that_contradicts_the_ledger_keeps_the_token_out_of_use()
+    {
+        await LendAsync(await StartAsync(), 1, stop: true);
+        var other = new LedgerDouble();
+        var token = _shard.ChildActorOf(TokenActor.Props(Token, other, _pool, _topic, _time, IdleAfter));
+        await WatchAsync(token);
+        await ExpectTerminatedAsync(token);
+        await _pool.ExpectNoMsgAsync(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task An_actor_that_is_behind_its_row_recovers_and_adopts_it()
+    {
+        var token = await StartAsync();
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(9), Token, Make.User(9), 1, Make.Lease)));
+        await WatchAsync(token);
+        token.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
+        await ExpectTerminatedAsync(token);
+        var next = Start();
+        next.Tell(Activate(1), TestActor);
+        Assert.Equal(Make.Usage(9), (await ExpectMsgAsync<TokenAnswer.TokenInUse>()).Current.Usage.UsageId);
+    }
+
+    [Fact]
+    public async Task Commands_that_come_while_a_statement_is_under_way_are_served_in_order()
+    {
+        var token = await StartAsync();
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        token.Tell(Activate(1), TestActor);
+        token.Tell(Activate(2), TestActor);
+        token.Tell(Release(1), TestActor);
+        token.Tell(Activate(3), TestActor);
+        await AwaitAssertAsync(() => Assert.Contains($"open {Make.Usage(1)}", _ledger.Calls));
+        _ledger.Gate = null;
+        gate.SetResult();
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await ExpectMsgAsync<TokenAnswer.TokenInUse>();
+        await ExpectMsgAsync<TokenAnswer.Ended>();
+        Assert.Equal(2, (await ExpectMsgAsync<TokenAnswer.Activated>()).Row.Usage.Fence);
+    }
+
+    [Fact]
+    public async Task A_lease_that_ends_while_a_statement_is_under_way_is_not_forgotten()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        token.Tell(Release(9), TestActor);
+        await AwaitAssertAsync(() => Assert.Contains($"find {Make.Usage(9)}", _ledger.Calls));
+        Advance(Make.Lease);
+        _ledger.Gate = null;
+        gate.SetResult();
+        await ExpectMsgAsync<TokenAnswer.NotMine>();
+        await SyncAsync(token);
+        Advance(TimeSpan.FromMilliseconds(1));
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task Every_hundred_events_a_snapshot_is_saved_recovery_starts_there_and_the_journal_keeps_all()
+    {
+        var token = await StartAsync();
+        for (var usage = 1; usage <= 51; usage++)
+        {
+            token.Tell(Activate(usage), TestActor);
+            await ExpectMsgAsync<TokenAnswer.Activated>();
+            token.Tell(Release(usage), TestActor);
+            await ExpectMsgAsync<TokenAnswer.Ended>();
+        }
+
+        await SyncAsync(token);
+        await AwaitAssertAsync(async () => Assert.Equal(
+            (100, 50),
+            (await Sys.ActorOf(Props.Create(() => new JournalReader(fromSnapshot: true))).Ask<Read>("read") is { Snapshot: { } snapshot }
+                ? (snapshot.Metadata.SequenceNr, ((TokenState)snapshot.Snapshot).Fence)
+                : (0, 0))));
+        Assert.Equal(102, (await JournalAsync()).Count);
+
+        await StopAsync(token);
+        token = await StartAsync();
+        token.Tell(Activate(52), TestActor);
+        Assert.Equal(52, (await ExpectMsgAsync<TokenAnswer.Activated>()).Row.Usage.Fence);
+        Assert.Equal("read 51", _ledger.Calls.Last(call => call.StartsWith("read", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_snapshot_that_cannot_be_saved_stops_nothing()
+    {
+        await WithSnapshotSave(save => save.Fail(), async () =>
+        {
+            var token = await StartAsync();
+            for (var usage = 1; usage <= 51; usage++)
+            {
+                token.Tell(Activate(usage), TestActor);
+                await ExpectMsgAsync<TokenAnswer.Activated>();
+                token.Tell(Release(usage), TestActor);
+                await ExpectMsgAsync<TokenAnswer.Ended>();
+            }
+        });
+    }
+
+    // ---- shorthand
+
+    private IActorRef Start() => _shard.ChildActorOf(TokenActor.Props(Token, _ledger, _pool, _topic, _time, IdleAfter));
+
+    private async Task<IActorRef> StartAsync()
+    {
+        var token = Start();
+        await _pool.ExpectMsgAsync<TokenAnswer.Standing>();
+        await SyncAsync(token);
+        return token;
+    }
+
+    private async Task StopAsync(IActorRef token)
+    {
+        await WatchAsync(token);
+        token.Tell(StopToken.Instance);
+        await ExpectTerminatedAsync(token);
+    }
+
+    private async Task LendAsync(IActorRef token, int usage, bool stop = false)
+    {
+        token.Tell(Activate(usage), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await _topic.ExpectMsgAsync<Publish>();
+        await SyncAsync(token);
+        if (stop)
+            await StopAsync(token);
+    }
+
+    // An answer to a later question: whatever came before has been dealt with to the end, timers included.
+    private async Task SyncAsync(IActorRef token)
+    {
+        var probe = CreateTestProbe();
+        token.Tell(new TokenCommand.Wake(Token), probe);
+        await probe.ExpectMsgAsync<TokenAnswer.Standing>();
+        token.Tell(new TokenCommand.Wake(Token), probe);
+        await probe.ExpectMsgAsync<TokenAnswer.Standing>();
+    }
+
+    private Task ClosesAsync(int atLeast) => AwaitAssertAsync(() =>
+    {
+        Advance(TimeSpan.FromMilliseconds(100));
+        Assert.True(_ledger.Calls.Count(call => call.StartsWith("close", StringComparison.Ordinal)) >= atLeast);
+    });
+
+    private void Advance(TimeSpan span)
+    {
+        _ledger.With(model => model.Now += span);
+        _time.Advance(span);
+        Scheduler.Advance(span);
+    }
+
+    private async Task<IReadOnlyList<TokenEvent>> JournalAsync() =>
+        (await Sys.ActorOf(Props.Create(() => new JournalReader(fromSnapshot: false))).Ask<Read>("read")).Events;
+
+    private static TokenEvent.TokenActivated Activated(Usage usage) => new(
+        usage.TokenId, usage.UsageId, usage.UserId, usage.Fence, usage.StartedAt, usage.ExpiresAt);
+
+    private static TokenCommand.Activate Activate(int usage) =>
+        new(Token, Make.Usage(usage), Make.User(usage), Make.Lease);
+
+    private static TokenCommand.Release Release(int usage) => new(Token, Make.Usage(usage), EndReason.Released);
+
+    private sealed record Read(IReadOnlyList<TokenEvent> Events, SnapshotOffer? Snapshot);
+
+    private sealed class Wait(Task until) : IJournalInterceptor
+    {
+        public Task InterceptAsync(IPersistentRepresentation message) => until;
+    }
+
+    private sealed class JournalReader(bool fromSnapshot) : UntypedPersistentActor
+    {
+        private readonly List<TokenEvent> _events = [];
+        private SnapshotOffer? _snapshot;
+
+        public override string PersistenceId => TokenActor.PersistenceIdOf(Token);
+
+        public override Recovery Recovery => fromSnapshot ? new Recovery() : new Recovery(SnapshotSelectionCriteria.None);
+
+        protected override void OnRecover(object message)
+        {
+            if (message is TokenEvent @event)
+                _events.Add(@event);
+            else if (message is SnapshotOffer offer)
+                _snapshot = offer;
+        }
+
+        protected override void OnCommand(object message)
+        {
+            Sender.Tell(new Read(_events, _snapshot));
+            Context.Stop(Self);
+        }
+    }
+}
