@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
+using TokenManager.Actors.Serialization;
 
 namespace TokenManager.Actors;
 
@@ -18,8 +19,8 @@ internal sealed class TokenGateway(
     TimeProvider time,
     ILogger<TokenGateway> log) : ITokenGateway, IPoolMonitor
 {
-    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.5);
-    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(1.5);
+    private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.25);
+    private static readonly TimeSpan FirstAskTimeout = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
@@ -84,7 +85,11 @@ internal sealed class TokenGateway(
 
     public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
     {
-        // Not asked twice: what the first ask cleared would be missing from the second one's count.
+        // Not asked twice: what the first ask cleared would be missing from the second one's count. So it is asked when
+        // the pool is known to be there.
+        if (await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken) is null)
+            return new ClearResult.Unavailable();
+
         if (await AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken) is not PoolAnswer.Cleared(var count))
             return new ClearResult.Unavailable();
 
@@ -110,12 +115,13 @@ internal sealed class TokenGateway(
     public async Task<PoolStatus?> ReadStatusAsync(CancellationToken cancellationToken) =>
         await AskAsync(pool, new PoolQuery.GetStatus(), StatusTimeout, cancellationToken) as PoolStatus;
 
-    private async Task<object?> AskUntilAnsweredAsync(PoolRequest request, CancellationToken cancellationToken)
+    private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
+        // Twice as long each time: a moving pool is found soon, and a slow one is not asked the same over and over.
         var start = time.GetTimestamp();
-        while (RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero)
+        for (var wait = FirstAskTimeout; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait *= 2)
         {
-            if (await AskAsync(pool, request, left < AskAgainAfter ? left : AskAgainAfter, cancellationToken) is { } answer)
+            if (await AskAsync(pool, request, left < wait ? left : wait, cancellationToken) is { } answer)
                 return answer;
 
             // The unanswered ask may have used the id: a refusal must look first what became of it.

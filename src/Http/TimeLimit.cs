@@ -12,10 +12,15 @@ namespace TokenManager.Http;
 internal static class TimeLimit
 {
     public const string Policy = "token-manager";
+    public const string ClearPolicy = "token-manager-clear";
 
     public static readonly TimeSpan Default = TimeSpan.FromSeconds(10);
 
-    public static void Configure(RequestTimeoutOptions options) => options.AddPolicy(Policy, For(Default));
+    /// <summary>A clear answers when all it ended is durable, which takes a large pool half a minute.</summary>
+    private static readonly TimeSpan Clear = TimeSpan.FromSeconds(70);
+
+    public static void Configure(RequestTimeoutOptions options) =>
+        options.AddPolicy(Policy, For(Default)).AddPolicy(ClearPolicy, For(Clear));
 
     public static RequestTimeoutPolicy For(TimeSpan timeout) => new()
     {
@@ -28,5 +33,6 @@ internal static class TimeLimit
         },
     };
 
-    public static void WithTimeLimit(this IEndpointConventionBuilder endpoint) => endpoint.WithRequestTimeout(Policy);
+    public static void WithTimeLimit(this IEndpointConventionBuilder endpoint, string policy = Policy) =>
+        endpoint.WithRequestTimeout(policy);
 }

@@ -29,7 +29,7 @@ internal static class TokenEndpoints
         tokens.MapMethods("/{id}/history", Read, HistoryAsync).Describe(Operations.History).WithTimeLimit();
         tokens.MapPost("/activate", ActivateAsync).Describe(Operations.Activate).WithTimeLimit();
         tokens.MapPost("/{id}/release", ReleaseAsync).Describe(Operations.Release).WithTimeLimit();
-        tokens.MapPost("/clear", ClearAsync).Describe(Operations.Clear).WithTimeLimit();
+        tokens.MapPost("/clear", ClearAsync).Describe(Operations.Clear).WithTimeLimit(TimeLimit.ClearPolicy);
 
         // Without these, GET /activate would be taken for the details of a token of that name.
         tokens.Map("/activate", PostOnly).ExcludeFromDescription();

@@ -80,6 +80,7 @@ internal static class NodeExit
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
+            await ThrowIfFailedAsync(app);
             return Environment.ExitCode;
         }
         catch
@@ -91,8 +92,15 @@ internal static class NodeExit
 
         await StartLine.WriteWhenReadyAsync(app, options, stopping);
         await app.WaitForShutdownAsync();
+        await ThrowIfFailedAsync(app);
         return Environment.ExitCode;
     }
+
+    // The host ends in order when a background service fails, and would call that a success.
+    private static Task ThrowIfFailedAsync(WebApplication app) =>
+        app.Services.GetServices<IHostedService>().OfType<BackgroundService>()
+            .Select(service => service.ExecuteTask)
+            .FirstOrDefault(task => task is { IsFaulted: true }) ?? Task.CompletedTask;
 
     private static string Line(Exception failure) =>
         failure is IOException { InnerException: AddressInUseException }

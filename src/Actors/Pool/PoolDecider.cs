@@ -13,7 +13,7 @@ namespace TokenManager.Actors.Pool;
 internal sealed class PoolDecider(PoolSettings settings)
 {
     /// <summary>How long a caller waits here before it is told that there is no answer.</summary>
-    public static readonly TimeSpan CallerPatience = TimeSpan.FromSeconds(4);
+    public static readonly TimeSpan CallerPatience = TimeSpan.FromSeconds(3.75);
 
     private static readonly TimeSpan AnswerTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(25);
@@ -46,6 +46,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     private int _size;
     private int _reserved;
     private int _callers;
+    private int _evicting;
     private bool _ledgerInDoubt;
     private Clear? _clear;
     private Clear? _nextClear;
@@ -438,7 +439,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         else if (settings.WhenExhausted is WhenExhausted.EvictOldest && now < activation.GivesUpAt)
         {
             activation.NextAsk = activation.GivesUpAt;
-            _waitingForToken.AddLast(activation);
+            activation.WaitingNode = _waitingForToken.AddLast(activation);
             EvictForWaiting(now);
         }
         else
@@ -596,7 +597,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     private void Finish(Activation activation, PoolAnswer answer, TimeSpan now)
     {
         Unreserve(activation);
-        _waitingForToken.Remove(activation);
+        StopWaiting(activation);
         _activations.Remove(activation.Request.UsageId);
         _activationOfUser.Remove(activation.Request.UserId);
         foreach (var caller in activation.Callers)
@@ -609,11 +610,20 @@ internal sealed class PoolDecider(PoolSettings settings)
         }
     }
 
+    private void StopWaiting(Activation activation)
+    {
+        if (activation.WaitingNode is not { } node)
+            return;
+
+        _waitingForToken.Remove(node);
+        activation.WaitingNode = null;
+    }
+
     private void ServeWaiting(TimeSpan now)
     {
         while (_waitingForToken.First is { Value: var next } && _free.Count > 0)
         {
-            _waitingForToken.RemoveFirst();
+            StopWaiting(next);
             Seek(next, now);
         }
 
@@ -626,7 +636,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         if (_waitingForToken.Count == 0)
             return;
 
-        var wanted = _waitingForToken.Count - _releases.Values.Count(release => release.Reason is EndReason.Evicted);
+        var wanted = _waitingForToken.Count - _evicting;
         if (wanted <= 0)
             return;
 
@@ -658,6 +668,8 @@ internal sealed class PoolDecider(PoolSettings settings)
 
         release = new Release(tokenId, usageId, reason);
         _releases.Add((tokenId, usageId), release);
+        if (reason is EndReason.Evicted)
+            _evicting++;
         Ask(release, now);
         return release;
     }
@@ -674,6 +686,9 @@ internal sealed class PoolDecider(PoolSettings settings)
     {
         if (!_releases.Remove((tokenId, usageId), out var release))
             return;
+
+        if (release.Reason is EndReason.Evicted)
+            _evicting--;
 
         foreach (var caller in release.Callers)
             ReplyHeld(caller, usage is null ? new PoolAnswer.UsageMismatch() : new PoolAnswer.Ended(usage));
@@ -907,14 +922,14 @@ internal sealed class PoolDecider(PoolSettings settings)
 
     private void Reply(object to, PoolAnswer answer) => _effects.Add(new PoolEffect.Reply(to, answer));
 
-    private void DropCallers(List<Caller> callers, TimeSpan now)
+    private void DropCallers(List<Caller> callers, TimeSpan now) => callers.RemoveAll(caller =>
     {
-        foreach (var caller in callers.Where(caller => caller.GivesUpAt <= now).ToArray())
-        {
-            callers.Remove(caller);
-            ReplyHeld(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
-        }
-    }
+        if (caller.GivesUpAt > now)
+            return false;
+
+        ReplyHeld(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+        return true;
+    });
 
     private void DropFollowers(Activation activation, TimeSpan now)
     {

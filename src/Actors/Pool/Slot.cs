@@ -77,6 +77,9 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>The token that was asked; null while it waits for one.</summary>
     public Slot? Slot { get; set; }
 
+    /// <summary>Its place among those that wait for a token to come back, while it does.</summary>
+    public LinkedListNode<Activation>? WaitingNode { get; set; }
+
     /// <summary>True once an ask may have reached the ledger without an answer: only a definite answer ends it then.</summary>
     public bool OutcomeUnknown { get; set; }
 

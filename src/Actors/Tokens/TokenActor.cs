@@ -33,6 +33,9 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     private TimeSpan _deadline;
     private TimeSpan _retry = FirstRetry;
 
+    // When a release that the ledger could not take is tried again.
+    private TimeSpan _retryAt;
+
     public TokenActor(
         Guid tokenId, ILedger ledger, IActorRef pool, IActorRef mediator, TimeProvider time, TimeSpan idleAfter)
     {
@@ -124,9 +127,9 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 }
                 catch (LedgerContradictsJournalException contradiction)
                 {
-                    // Restarting would only find the same again, at once and for ever.
+                    // Starting again would only find the same again.
                     _log.Error(contradiction, "{0} cannot be trusted and stays out of use", PersistenceId);
-                    Context.Stop(Self);
+                    Become(OutOfUse);
                     return;
                 }
 
@@ -158,6 +161,10 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 ReadRows();
                 break;
 
+            // The pool hears how the token stands as soon as that is known.
+            case TokenCommand.Wake:
+                break;
+
             default:
                 StashUnlessStopping(message);
                 break;
@@ -165,9 +172,15 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
         void Settle()
         {
-            _pool.Tell(Standing());
+            (_pending?.ReplyTo ?? _pool).Tell(Standing());
             BecomeIdle();
         }
+    }
+
+    private void OutOfUse(object message)
+    {
+        if (message is StopToken)
+            Context.Stop(Self);
     }
 
     private void Idle(object message)
@@ -231,8 +244,9 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 if (failed.Cause is not LedgerUnavailableException)
                     _log.Error(failed.Cause, "{0} could not carry out {1}", PersistenceId, _pending?.Command);
                 AnswerFailed(failed.OutcomeUnknown);
-                BecomeIdle(notBefore: _retry);
+                _retryAt = Now + _retry;
                 _retry = NextRetry(_retry);
+                BecomeIdle();
                 break;
 
             default:
@@ -298,6 +312,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     {
         _state = TokenDecider.Apply(_state, @event);
         _retry = FirstRetry;
+        _retryAt = TimeSpan.Zero;
         Publish();
         switch (_state, _pending)
         {
@@ -355,12 +370,12 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     private void Publish() => _mediator.Tell(new Publish(
         TokenTopic.Name, new TokenChanged(_tokenId, _state.Fence, (_state as TokenState.Active)?.Usage)));
 
-    private void BecomeIdle(TimeSpan notBefore = default)
+    private void BecomeIdle()
     {
         _pending = null;
         if (_state is TokenState.Active)
         {
-            var delay = Max(Remaining, notBefore, TimeSpan.FromMilliseconds(1));
+            var delay = Max(Remaining, _retryAt - Now, TimeSpan.FromMilliseconds(1));
             Timers.StartSingleTimer(LeaseOver.Instance, LeaseOver.Instance, delay);
             Context.SetReceiveTimeout(null);
         }
@@ -379,6 +394,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         switch (message)
         {
             case StopToken:
+                AnswerFailed(outcomeUnknown: true);
                 Context.Stop(Self);
                 break;
 
