@@ -27,8 +27,17 @@ internal sealed class TokenGateway(
 
     public async Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
     {
-        var request = new PoolRequest.ActivateToken(userId, usageId ?? Ids.NewUsageId(time), usageId is not null);
-        switch (await AskUntilAnsweredAsync(request, cancellationToken))
+        var start = time.GetTimestamp();
+        object? answer;
+        do
+        {
+            var request = new PoolRequest.ActivateToken(userId, usageId ?? Ids.NewUsageId(time), usageId is not null);
+            answer = await AskUntilAnsweredAsync(request, cancellationToken);
+        }
+        // An id of our own that is used up was granted to an ask whose answer was lost, and is over already.
+        while (answer is PoolAnswer.UsageIdReused && usageId is null && time.GetElapsedTime(start) < RequestTimeout);
+
+        switch (answer)
         {
             case PoolAnswer.Granted(var usage):
                 cache.Apply(usage.TokenId, usage.Fence, usage);
@@ -119,12 +128,14 @@ internal sealed class TokenGateway(
     {
         // Twice as long each time: a moving pool is found soon, and a slow one is not asked the same over and over.
         var start = time.GetTimestamp();
+        var unanswered = false;
         for (var wait = FirstAskTimeout; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait *= 2)
         {
             if (await AskAsync(pool, request, left < wait ? left : wait, cancellationToken) is { } answer)
-                return answer;
+                return unanswered && answer is PoolAnswer.Unavailable ? new PoolAnswer.Unavailable(OutcomeUnknown: true) : answer;
 
             // The unanswered ask may have used the id: a refusal must look first what became of it.
+            unanswered = true;
             if (request is PoolRequest.ActivateToken activate)
                 request = activate with { CallerChoseUsageId = true };
         }

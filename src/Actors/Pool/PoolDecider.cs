@@ -102,6 +102,8 @@ internal sealed class PoolDecider(PoolSettings settings)
         }
 
         Resize(image.Size);
+        if (_clear is { AwaitsLoad: true } clear)
+            StartClear(clear, now);
         ServeWaiting(now);
     }
 
@@ -149,7 +151,8 @@ internal sealed class PoolDecider(PoolSettings settings)
             return;
         }
 
-        if (IsFull())
+        // Of a usage that is not known here nothing is lost by asking later, and an outage must not pile them up.
+        if (IsFull() || (_ledgerInDoubt && holder is null))
         {
             Reply(from, new PoolAnswer.Unavailable(OutcomeUnknown: false));
             return;
@@ -179,7 +182,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         var clear = new Clear();
         clear.Callers.Add(from);
         _callers++;
-        StartClear(clear, now);
+        BeginClear(clear, now);
     }
 
     // ---- what tokens say
@@ -212,8 +215,11 @@ internal sealed class PoolDecider(PoolSettings settings)
 
             case TokenAnswer.TokenInUse(_, var usageId, var current):
                 LearnLent(slot, current, now);
+                // It answers from memory, and the ledger is known to be ahead of it: let it look.
+                if (slot.State is not SlotState.Lent)
+                    _effects.Add(new PoolEffect.TellToken(new TokenCommand.Wake(slot.TokenId)));
                 if (IsAskedBy(slot, usageId, out var unlucky))
-                    TryAnotherToken(unlucky, now);
+                    TryAnotherToken(unlucky, slot, now);
                 break;
 
             case TokenAnswer.UserHolds(_, var usageId, var other):
@@ -239,7 +245,7 @@ internal sealed class PoolDecider(PoolSettings settings)
                 DoubtLedger();
                 var isReleasing = _releases.TryGetValue((slot.TokenId, usageId), out var stuck);
                 if (isReleasing)
-                    stuck!.NextAsk = now + Backoff(stuck.Asks);
+                    ReleaseFailed(stuck!, outcomeUnknown, now);
 
                 // The failure may be the release's: then it says nothing of the activation of the same usage.
                 if (IsAskedBy(slot, usageId, out var failed))
@@ -271,11 +277,15 @@ internal sealed class PoolDecider(PoolSettings settings)
     /// <param name="now">Now.</param>
     public void UsageLookedUp(Guid usageId, bool answered, UsageRow? row, TimeSpan now)
     {
-        if (!_lookUps.Remove(usageId, out var waiting))
-            return;
-
         if (row is not null)
             LearnElsewhere(row, now);
+
+        // Nobody waits for it any more, and its token never answers. What the row says is believed already.
+        if (answered && _activations.TryGetValue(usageId, out var stuck) && stuck.IsAbandonedAt(now))
+            Finish(stuck, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+
+        if (!_lookUps.Remove(usageId, out var waiting))
+            return;
 
         foreach (var (request, caller, refusal) in waiting)
         {
@@ -288,12 +298,19 @@ internal sealed class PoolDecider(PoolSettings settings)
                 Admit(request, caller, now, held: true, usageIdIsNew: true);
             else if (row is null)
                 Reply(caller.To, refusal!);
-            else if (row.Usage.UserId == request.UserId && row.Usage.IsOpen && now < caller.GivesUpAt)
+            else if (IsRunningHere(row, request))
+                Reply(caller.To, new PoolAnswer.Granted(row.Usage));
+            else if (row.Usage.UserId == request.UserId && row is { Usage.IsOpen: true } && now < caller.GivesUpAt && !_usages.ContainsKey(request.UsageId))
                 AskHolder(request, caller, row.Usage.TokenId, now);
             else
                 Reply(caller.To, new PoolAnswer.UsageIdReused());
         }
     }
+
+    /// <summary>Its token has reported it, so it is journaled, and its row says that it runs.</summary>
+    private bool IsRunningHere(UsageRow row, PoolRequest.ActivateToken request) =>
+        row.Usage.IsOpen && row.Remaining > TimeSpan.Zero && row.Usage.UserId == request.UserId &&
+        _usages.ContainsKey(request.UsageId);
 
     /// <summary>The ledger answered <see cref="PoolEffect.CheckLedger"/>, or not: then it must be asked again soon.</summary>
     public void LedgerChecked(bool answers, TimeSpan now)
@@ -331,7 +348,9 @@ internal sealed class PoolDecider(PoolSettings settings)
         foreach (var release in _releases.Values.ToArray())
         {
             DropCallers(release.Callers, now);
-            if (release.NextAsk <= now)
+            if (IsForgotten(release))
+                FinishRelease(release.TokenId, release.UsageId, usage: null, now);
+            else if (release.NextAsk <= now)
                 Ask(release, now);
         }
 
@@ -350,9 +369,13 @@ internal sealed class PoolDecider(PoolSettings settings)
     {
         if (_usages.TryGetValue(request.UsageId, out var known))
         {
-            Reply(caller.To, known.Usage!.UserId == request.UserId
-                ? new PoolAnswer.Granted(known.Usage)
-                : new PoolAnswer.UsageIdReused());
+            // Asked again: whether it still runs is for the ledger to say, not for the memory of a pool that may be stale.
+            if (known.Usage!.UserId == request.UserId && !IsFull())
+                LookUp(request, caller, new PoolAnswer.UsageIdReused());
+            else if (known.Usage.UserId == request.UserId)
+                Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+            else
+                Reply(caller.To, new PoolAnswer.UsageIdReused());
             return;
         }
 
@@ -364,7 +387,7 @@ internal sealed class PoolDecider(PoolSettings settings)
 
         if (IsFull())
         {
-            Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: same is { OutcomeUnknown: true }));
+            Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: same is { OutcomeUnknown: true } or { Slot: not null }));
             return;
         }
 
@@ -461,10 +484,12 @@ internal sealed class PoolDecider(PoolSettings settings)
             WakeAt(holder, now);
     }
 
-    private void TryAnotherToken(Activation activation, TimeSpan now)
+    private void TryAnotherToken(Activation activation, Slot busy, TimeSpan now)
     {
         Unreserve(activation);
-        if (now < activation.GivesUpAt)
+        if (now < activation.GivesUpAt && _free.First?.Value == busy)
+            Park(activation, now);
+        else if (now < activation.GivesUpAt)
             Seek(activation, now);
         else
             Finish(activation, Exhausted(now), now);
@@ -502,15 +527,13 @@ internal sealed class PoolDecider(PoolSettings settings)
             Reply(caller.To, new PoolAnswer.Unavailable(OutcomeUnknown: true));
     }
 
-    /// <summary>The same request may have begun, or even ended well, while the ledger was asked for this one's id.</summary>
+    /// <summary>The same request may have begun while the ledger was asked for this one's id.</summary>
     private bool TryJoin(PoolRequest.ActivateToken request, Caller caller)
     {
-        if (_usages.TryGetValue(request.UsageId, out var known) && known.Usage!.UserId == request.UserId)
-            Reply(caller.To, new PoolAnswer.Granted(known.Usage));
-        else if (_activations.TryGetValue(request.UsageId, out var same) && same.Request.UserId == request.UserId)
-            same.Callers.Add(Hold(caller));
-        else
+        if (!_activations.TryGetValue(request.UsageId, out var same) || same.Request.UserId != request.UserId)
             return false;
+
+        same.Callers.Add(Hold(caller));
         return true;
     }
 
@@ -543,6 +566,8 @@ internal sealed class PoolDecider(PoolSettings settings)
 
     private void AskFor(Activation activation, Slot holder, TimeSpan now)
     {
+        // The row is there: whatever becomes of this ask, "nothing was granted" is never the answer.
+        activation.OutcomeUnknown = true;
         activation.Slot = holder;
         Ask(activation, now);
     }
@@ -578,6 +603,8 @@ internal sealed class PoolDecider(PoolSettings settings)
             activation.OutcomeUnknown = true;
             DoubtLedger();
             Ask(activation, now);
+            if (activation.IsAbandonedAt(now))
+                _effects.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
         }
         else if (now < activation.GivesUpAt)
         {
@@ -682,6 +709,23 @@ internal sealed class PoolDecider(PoolSettings settings)
             new TokenCommand.Release(release.TokenId, release.UsageId, release.Reason)));
     }
 
+    private void ReleaseFailed(Release release, bool outcomeUnknown, TimeSpan now)
+    {
+        release.OutcomeUnknown |= outcomeUnknown;
+        release.NextAsk = now + Backoff(release.Asks);
+
+        // Nobody is evicted later for the sake of those who have given up by now.
+        if (release is { Reason: EndReason.Evicted, OutcomeUnknown: false, Callers.Count: 0, Clear: null } &&
+            _waitingForToken.Count == 0)
+        {
+            FinishRelease(release.TokenId, release.UsageId, usage: null, now);
+        }
+    }
+
+    /// <summary>Nobody waits for it, and it names no usage that is known to run.</summary>
+    private bool IsForgotten(Release release) =>
+        release is { Reason: EndReason.Released, Callers.Count: 0, Clear: null } && !_usages.ContainsKey(release.UsageId);
+
     private void FinishRelease(Guid tokenId, Guid usageId, Usage? usage, TimeSpan now)
     {
         if (!_releases.Remove((tokenId, usageId), out var release))
@@ -703,9 +747,18 @@ internal sealed class PoolDecider(PoolSettings settings)
         }
     }
 
-    private void StartClear(Clear clear, TimeSpan now)
+    /// <summary>First the ledger is read: a clear ends what runs, and not only what is known here.</summary>
+    private void BeginClear(Clear clear, TimeSpan now)
     {
         _clear = clear;
+        clear.GivesUpAt = now + CallerPatience;
+        clear.AwaitsLoad = true;
+        _effects.Add(new PoolEffect.Reload());
+    }
+
+    private void StartClear(Clear clear, TimeSpan now)
+    {
+        clear.AwaitsLoad = false;
         clear.GivesUpAt = now + CallerPatience;
         foreach (var slot in _byStart)
             clear.Left.Enqueue((slot, slot.Usage!.UsageId));
@@ -714,7 +767,7 @@ internal sealed class PoolDecider(PoolSettings settings)
 
     private void GoOnClearing(Clear clear, TimeSpan now)
     {
-        if (clear != _clear)
+        if (clear != _clear || clear.AwaitsLoad)
             return;
 
         while (clear.UnderWay < ClearsUnderWay && clear.Left.TryDequeue(out var left))
@@ -745,7 +798,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         (_clear, var next) = (null, _nextClear);
         _nextClear = null;
         if (next is not null)
-            StartClear(next, now);
+            BeginClear(next, now);
     }
 
     // ---- the books
@@ -834,15 +887,22 @@ internal sealed class PoolDecider(PoolSettings settings)
         slot.Fence = fence;
         if (open is { Usage: var usage })
         {
-            // The ledger lets a user hold one token only, so an older belief about this user is out of date.
-            if (_users.TryGetValue(usage.UserId, out var former))
-                WakeAt(former, now);
+            // The ledger lets a user hold one token only: of two that are believed, the older one is out of date.
+            var isNewest = true;
+            if (_users.TryGetValue(usage.UserId, out var other))
+            {
+                isNewest = other.Usage!.StartedAt <= usage.StartedAt;
+                if (isNewest)
+                    WakeAt(other, now);
+            }
+
             slot.State = new SlotState.Lent(usage, now + open.Remaining);
-            slot.WakeAt = now + open.Remaining + WakeGrace;
+            slot.WakeAt = isNewest ? now + open.Remaining + WakeGrace : now;
             _byStart.Add(slot);
             _byWake.Add(slot);
             _usages[usage.UsageId] = slot;
-            _users[usage.UserId] = slot;
+            if (isNewest)
+                _users[usage.UserId] = slot;
         }
         else if (slot.State is SlotState.Reserved)
         {

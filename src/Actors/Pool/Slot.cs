@@ -69,6 +69,8 @@ internal readonly record struct Caller(object To, TimeSpan GivesUpAt);
 /// <summary>An activation whose outcome is not known yet.</summary>
 internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan givesUpAt)
 {
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromSeconds(6);
+
     public PoolRequest.ActivateToken Request { get; } = request;
 
     /// <summary>After this, no further token or wait is tried for it, unless its outcome is unknown.</summary>
@@ -93,6 +95,9 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
 
     public List<Caller> Callers { get; } = [];
 
+    /// <summary>Long past the time of everybody who asked for it.</summary>
+    public bool IsAbandonedAt(TimeSpan now) => Callers.Count == 0 && now > GivesUpAt + AbandonedAfter;
+
     /// <summary>Requests of the same user under other usage ids: they wait for this one's outcome.</summary>
     public Queue<(PoolRequest.ActivateToken Request, Caller Caller)> Followers { get; } = [];
 }
@@ -112,6 +117,9 @@ internal sealed class Release(Guid tokenId, Guid usageId, EndReason reason)
 
     public List<Caller> Callers { get; } = [];
 
+    /// <summary>True once it may have reached the ledger without an answer.</summary>
+    public bool OutcomeUnknown { get; set; }
+
     /// <summary>The clear that counts it, if any.</summary>
     public Clear? Clear { get; set; }
 }
@@ -122,6 +130,9 @@ internal sealed class Clear
     public List<object> Callers { get; } = [];
 
     public Queue<(Slot Slot, Guid UsageId)> Left { get; } = [];
+
+    /// <summary>True until the ledger has been read for it.</summary>
+    public bool AwaitsLoad { get; set; }
 
     public int UnderWay { get; set; }
 

@@ -23,6 +23,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly Queue<(object Message, IActorRef Sender, TimeSpan At)> _early = [];
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private bool _loading;
+    private bool _loadAgain;
 
     public TokenPoolActor(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens)
     {
@@ -60,7 +61,6 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     protected override void PreStart()
     {
-        Become(Starting);
         Load();
     }
 
@@ -162,6 +162,11 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 Load();
                 break;
 
+            case Loaded when _loadAgain:
+                _loading = false;
+                Load();
+                break;
+
             case Loaded(var image):
                 _loading = false;
                 _pool.Load(image, Now);
@@ -260,6 +265,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private void Load()
     {
+        // What is read now may have been asked for before the last change: the next image is the one that counts.
+        _loadAgain = _loading;
         if (_loading)
             return;
 

@@ -17,6 +17,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     private const int EventsPerSnapshot = 100;
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(10);
 
     private readonly Guid _tokenId;
     private readonly ILedger _ledger;
@@ -237,7 +238,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 break;
 
             case UsageFound(var row):
-                Take(TokenDecider.DecideFound(_state, (TokenCommand.Release)_pending!.Command, row));
+                Take(TokenDecider.DecideFound(_state, _pending!.Command, row));
                 break;
 
             case LedgerFailed failed:
@@ -282,7 +283,10 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 break;
 
             case TokenStep.Wait(var remaining):
-                _deadline = Now + remaining;
+                // Not due, although it looked so here: in any case not at once again.
+                _deadline = Now + Max(remaining, ShortestWait);
+                if (_pending is { } woken)
+                    woken.ReplyTo.Tell(Standing());
                 BecomeIdle();
                 break;
 
@@ -314,18 +318,21 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         _retry = FirstRetry;
         _retryAt = TimeSpan.Zero;
         Publish();
-        switch (_state, _pending)
+        switch (_pending?.Command)
         {
-            case (TokenState.Active, { }):
+            case TokenCommand.Activate:
                 Answer(new TokenStep.AnswerActivated());
                 break;
-            case (TokenState.Available { Last: { } last }, { }):
-                Answer(new TokenStep.AnswerEnded(last));
+            case TokenCommand.Release:
+                Answer(new TokenStep.AnswerEnded(((TokenState.Available)_state).Last!));
                 break;
             default:
-                _pool.Tell(Standing());
                 break;
         }
+
+        // Who asked may be a pool that is no longer the pool.
+        if (_state is TokenState.Available)
+            _pool.Tell(Standing());
 
         if (LastSequenceNr % EventsPerSnapshot == 0)
             SaveSnapshot(_state);
@@ -375,7 +382,14 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         _pending = null;
         if (_state is TokenState.Active)
         {
-            var delay = Max(Remaining, _retryAt - Now, TimeSpan.FromMilliseconds(1));
+            // What waits in the stash must not put off the end of a lease again and again.
+            var delay = Max(Remaining, _retryAt - Now);
+            if (delay <= TimeSpan.Zero)
+            {
+                Take(TokenDecider.DecideExpiry(_state));
+                return;
+            }
+
             Timers.StartSingleTimer(LeaseOver.Instance, LeaseOver.Instance, delay);
             Context.SetReceiveTimeout(null);
         }
@@ -428,12 +442,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
     private static TimeSpan NextRetry(TimeSpan retry) => retry * 2 < LastRetry ? retry * 2 : LastRetry;
 
-    private static TimeSpan Max(TimeSpan first, params ReadOnlySpan<TimeSpan> others)
-    {
-        foreach (var other in others)
-            first = other > first ? other : first;
-        return first;
-    }
+    private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 }
 
 /// <summary>Ends an idle token actor; what arrives meanwhile waits in its shard for the next incarnation.</summary>

@@ -68,7 +68,7 @@ internal static class TokenDecider
     {
         (TokenCommand.Activate activate, TokenState.Active { Usage: var usage }) when usage.UsageId == activate.UsageId =>
             usage.UserId == activate.UserId
-                ? new TokenStep.AnswerActivated()
+                ? new TokenStep.Find(activate.UsageId)
                 : new TokenStep.AnswerUsageIdTaken(new UsageRow(usage, TimeSpan.Zero)),
         (TokenCommand.Activate, TokenState.Active) => new TokenStep.AnswerInUse(),
         (TokenCommand.Activate activate, TokenState.Available { Last: { } last }) when last.UsageId == activate.UsageId =>
@@ -82,8 +82,8 @@ internal static class TokenDecider
             new TokenStep.AnswerEnded(last),
         (TokenCommand.Release release, _) => new TokenStep.Find(release.UsageId),
 
-        (TokenCommand.Wake, TokenState.Active) => new TokenStep.AnswerStanding(),
-        // Whoever wakes this token believes that it is lent: perhaps by another node, to be seen in the rows only.
+        // Whoever wakes a token doubts what is known of it: the row decides, whether it ended here, elsewhere or not yet.
+        (TokenCommand.Wake, TokenState.Active) => DecideExpiry(state),
         (TokenCommand.Wake, TokenState.Available) => new TokenStep.ReadRows(),
 
         _ => throw new UnreachableException($"{command} in {state}"),
@@ -137,13 +137,16 @@ internal static class TokenDecider
         _ => throw new UnreachableException($"{result} in {state}"),
     };
 
-    /// <summary>The ledger answered the search for a usage that is to be released and that this token does not remember.</summary>
-    public static TokenStep DecideFound(TokenState state, TokenCommand.Release command, UsageRow? row) => row switch
+    /// <summary>The ledger answered the search for a usage that a command names.</summary>
+    public static TokenStep DecideFound(TokenState state, TokenCommand command, UsageRow? row) => (command, row) switch
     {
-        null => new TokenStep.AnswerNotMine(),
-        { Usage: var usage } when usage.TokenId != command.TokenId => new TokenStep.AnswerNotMine(),
-        { Usage: var usage } when usage.Fence > state.Fence || usage.IsOpen => new TokenStep.Recover(),
-        { Usage: var usage } => new TokenStep.AnswerEnded(usage),
+        // Asked again for the running usage: it is answered only if its row says that it runs.
+        (TokenCommand.Activate, { Usage.IsOpen: true }) => new TokenStep.AnswerActivated(),
+        (TokenCommand.Activate, _) => new TokenStep.Recover(),
+        (_, null) => new TokenStep.AnswerNotMine(),
+        (_, { Usage: var usage }) when usage.TokenId != command.TokenId => new TokenStep.AnswerNotMine(),
+        (_, { Usage: var usage }) when usage.Fence > state.Fence || usage.IsOpen => new TokenStep.Recover(),
+        (_, { Usage: var usage }) => new TokenStep.AnswerEnded(usage),
     };
 
     /// <summary>

@@ -105,19 +105,21 @@ internal sealed class TokenMachine
         if (_toJournal.Count > 0)
             return;
 
-        switch (_state, _command)
-        {
-            case (TokenState.Active(var usage), { } command):
-                Answered(command, new TokenAnswer.Activated(_tokenId, new UsageRow(usage, usage.ExpiresAt - _ledger.Now)));
-                break;
-            case (TokenState.Available { Last: { } last }, { } command):
-                Answered(command, new TokenAnswer.Ended(_tokenId, last));
-                break;
-            default:
-                break;
-        }
-
+        AnswerJournaled();
         _command = null;
+    }
+
+    private void AnswerJournaled()
+    {
+        TokenStep? answer = (_command, _state) switch
+        {
+            (TokenCommand.Activate, _) => new TokenStep.AnswerActivated(),
+            (TokenCommand.Release, TokenState.Available { Last: { } last }) => new TokenStep.AnswerEnded(last),
+            (TokenCommand.Wake, _) => new TokenStep.AnswerStanding(),
+            _ => null,
+        };
+        if (answer is not null)
+            Answer(_command!, answer);
     }
 
     private void Fail()
@@ -139,13 +141,23 @@ internal sealed class TokenMachine
                 _next = () => TokenDecider.DecideClosed(_state, _ledger.Close(request));
                 break;
             case TokenStep.Find(var usageId):
-                _next = () => TokenDecider.DecideFound(_state, (TokenCommand.Release)_command!, _ledger.Find(usageId));
+                _next = () => TokenDecider.DecideFound(_state, _command!, _ledger.Find(usageId));
                 break;
             case TokenStep.Journal(var @event):
                 _toJournal.Enqueue(@event);
                 break;
             case TokenStep.Recover:
                 Fail();
+                break;
+            case TokenStep.ReadRows:
+                _next = () =>
+                {
+                    _toJournal = new(TokenDecider.Adopt(_state, _ledger.Read(_tokenId, Math.Max(1, _state.Fence))));
+                    return _toJournal.Count > 0 ? new TokenStep.Nothing() : new TokenStep.AnswerStanding();
+                };
+                break;
+            case TokenStep.Wait when _command is not null:
+                Answer(_command, new TokenStep.AnswerStanding());
                 break;
             case TokenStep.Wait or TokenStep.Nothing:
                 break;

@@ -88,8 +88,8 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     }
 
     [Fact]
-    public void Two_writers_of_one_token_are_a_fault_that_recovery_does_not_repair() =>
-        Assert.Equal("fail", Sys.Settings.Config.GetString("akka.persistence.journal.sql.replay-filter.mode"));
+    public void The_replay_filter_is_off_because_its_writer_id_is_the_nodes() =>
+        Assert.Equal("off", Sys.Settings.Config.GetString("akka.persistence.journal.sql.replay-filter.mode"));
 
     private sealed class ErrorsTo(ConcurrentQueue<string> errors) : ILoggerProvider, ILogger
     {
