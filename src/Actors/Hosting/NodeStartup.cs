@@ -22,16 +22,25 @@ internal sealed class NodeStartup(
 {
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(3);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await PrepareDatabaseAsync(stoppingToken);
+        await WarmUpAsync(stoppingToken);
 
         var node = Cluster.Get(system);
         if (cluster.SeedNodes.Count == 0)
             node.Join(node.SelfAddress);
         else
             node.JoinSeedNodes(cluster.SeedNodes.Select(seed => Address.Parse($"akka.tcp://{system.Name}@{seed}")));
+    }
+
+    private async Task WarmUpAsync(CancellationToken stoppingToken)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        system.ActorOf(WarmUpActor.Props(done));
+        await Task.WhenAny(done.Task, Task.Delay(LongestWarmUp, time, stoppingToken));
     }
 
     private async Task PrepareDatabaseAsync(CancellationToken stoppingToken)
