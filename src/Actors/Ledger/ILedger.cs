@@ -25,7 +25,13 @@ public abstract record OpenResult
     /// There is a row with this usage id, opened now or before. It may be closed, belong to another user or to
     /// another token: the reader compares.
     /// </summary>
-    public sealed record Found(UsageRow Row) : OpenResult;
+    public sealed record Found(UsageRow Row) : OpenResult
+    {
+        /// <summary>
+        /// True if it was there before this statement: then another incarnation may have journaled it already.
+        /// </summary>
+        public bool WasThere { get; init; }
+    }
 
     /// <summary>Refused: the user has this open usage.</summary>
     public sealed record UserHolds(UsageRow Row) : OpenResult;
@@ -52,7 +58,13 @@ public abstract record CloseResult
     private CloseResult() { }
 
     /// <summary>The usage is closed, now or before; its <see cref="Usage.End"/> says how.</summary>
-    public sealed record Closed(Usage Usage) : CloseResult;
+    public sealed record Closed(Usage Usage) : CloseResult
+    {
+        /// <summary>
+        /// True if it was closed before this statement: then another incarnation may have journaled it already.
+        /// </summary>
+        public bool WasThere { get; init; }
+    }
 
     /// <summary>It still runs: the lease is not over by the database's clock.</summary>
     public sealed record NotDue(UsageRow Row) : CloseResult;

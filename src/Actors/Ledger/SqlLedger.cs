@@ -201,8 +201,16 @@ internal abstract class SqlLedger : IOwnedLedger
                 refused.Add(i);
         }
 
-        if (refused.Count > 0)
-            await ReadRefusalsAsync(session, requests, refused, results, cancellationToken);
+        try
+        {
+            if (refused.Count > 0)
+                await ReadRefusalsAsync(session, requests, refused, results, cancellationToken);
+        }
+        catch (Exception e) when (Classify(e) is not Failure.Defect)
+        {
+            // What was opened is opened. The others were not, and are sent again to learn why.
+        }
+
         return results;
     }
 
@@ -241,7 +249,7 @@ internal abstract class SqlLedger : IOwnedLedger
             var n = reader.GetInt32(9);
             results[n] = row.Usage switch
             {
-                { UsageId: var id } when id == requests[n].UsageId => new OpenResult.Found(row),
+                { UsageId: var id } when id == requests[n].UsageId => new OpenResult.Found(row) { WasThere = true },
                 { IsOpen: true, UserId: var id } when id == requests[n].UserId => new OpenResult.UserHolds(row),
                 _ => new OpenResult.TokenBehind(row),
             };
@@ -270,19 +278,29 @@ internal abstract class SqlLedger : IOwnedLedger
         var closed = await ReadUsagesAsync(update, cancellationToken);
 
         var rest = requests.Select(request => request.UsageId).Where(id => !closed.ContainsKey(id)).Distinct().ToList();
-        var others = rest.Count > 0 ? await ReadUsagesAsync(session, rest, cancellationToken) : [];
+        Dictionary<Guid, UsageRow>? others = null;
+        try
+        {
+            others = rest.Count > 0 ? await ReadUsagesAsync(session, rest, cancellationToken) : [];
+        }
+        catch (Exception e) when (Classify(e) is not Failure.Defect)
+        {
+            // What was closed is closed. The others were not, and are sent again to learn why.
+        }
+
         return
         [
             .. requests.Select(request =>
-                closed.TryGetValue(request.UsageId, out var row) || others.TryGetValue(request.UsageId, out row)
-                    ? Classify(request, row)
-                    : new CloseResult.NotFound()),
+                closed.TryGetValue(request.UsageId, out var row) ? new CloseResult.Closed(row.Usage)
+                : others is null ? null
+                : others.TryGetValue(request.UsageId, out row) ? Classify(request, row)
+                : new CloseResult.NotFound()),
         ];
     }
 
     private static CloseResult? Classify(CloseUsage request, UsageRow row) => row switch
     {
-        { Usage.IsOpen: false } => new CloseResult.Closed(row.Usage),
+        { Usage.IsOpen: false } => new CloseResult.Closed(row.Usage) { WasThere = true },
         _ when request.Reason == EndReason.Expired => new CloseResult.NotDue(row),
         // It was opened after the statement began.
         _ => null,

@@ -48,6 +48,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     private int _callers;
     private int _evicting;
     private bool _ledgerInDoubt;
+    private bool _ledgerIsAway;
     private Clear? _clear;
     private Clear? _nextClear;
 
@@ -152,7 +153,7 @@ internal sealed class PoolDecider(PoolSettings settings)
         }
 
         // Of a usage that is not known here nothing is lost by asking later, and an outage must not pile them up.
-        if (IsFull() || (_ledgerInDoubt && holder is null))
+        if (IsFull() || (_ledgerIsAway && holder is null))
         {
             Reply(from, new PoolAnswer.Unavailable(OutcomeUnknown: false));
             return;
@@ -315,7 +316,7 @@ internal sealed class PoolDecider(PoolSettings settings)
     /// <summary>The ledger answered <see cref="PoolEffect.CheckLedger"/>, or not: then it must be asked again soon.</summary>
     public void LedgerChecked(bool answers, TimeSpan now)
     {
-        _ledgerInDoubt = !answers;
+        _ledgerInDoubt = _ledgerIsAway = !answers;
         for (var left = _heldBack.Count; left > 0; left--)
         {
             var (request, caller) = _heldBack.Dequeue();

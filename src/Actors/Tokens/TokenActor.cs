@@ -426,19 +426,19 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     // incarnation cannot tell, so it ends, and the next one reads what became of it.
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
     {
-        _log.Warning("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        _log.Info("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
         AnswerFailed(outcomeUnknown: true);
     }
 
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
-        _log.Warning("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        _log.Info("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
         AnswerFailed(outcomeUnknown: true);
         Context.Stop(Self);
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
-        _log.Warning("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
+        _log.Info("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
 
     private static TimeSpan NextRetry(TimeSpan retry) => retry * 2 < LastRetry ? retry * 2 : LastRetry;
 

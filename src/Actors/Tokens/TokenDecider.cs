@@ -114,7 +114,8 @@ internal static class TokenDecider
             case OpenResult.Found(var row) when row.Usage.TokenId != command.TokenId || row.Usage.Fence <= state.Fence:
                 return new TokenStep.AnswerUsageIdTaken(row);
 
-            case OpenResult.Found({ Usage: var usage })
+            // What was there before may be in the journal already, and one refused event fails a whole batch.
+            case OpenResult.Found({ Usage: var usage }) { WasThere: false }
                 when usage.IsOpen && usage.UserId == command.UserId && usage.Fence == state.Fence + 1:
                 return new TokenStep.Journal(Activated(usage));
 
@@ -129,6 +130,7 @@ internal static class TokenDecider
     /// <summary>The ledger answered the wish to close the running usage.</summary>
     public static TokenStep DecideClosed(TokenState state, CloseResult result) => (result, state) switch
     {
+        (CloseResult.Closed { WasThere: true }, TokenState.Active) => new TokenStep.Recover(),
         (CloseResult.Closed { Usage: { End: { } end } usage }, TokenState.Active) =>
             new TokenStep.Journal(Released(usage, end)),
         (CloseResult.NotDue(var row), TokenState.Active) => new TokenStep.Wait(row.Remaining),

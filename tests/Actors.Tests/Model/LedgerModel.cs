@@ -19,7 +19,7 @@ internal sealed class LedgerModel
     public OpenResult Open(OpenUsage request)
     {
         if (_rows.TryGetValue(request.UsageId, out var same))
-            return new OpenResult.Found(RowOf(same));
+            return new OpenResult.Found(RowOf(same)) { WasThere = true };
         if (OpenRows.FirstOrDefault(usage => usage.UserId == request.UserId) is { } held)
             return new OpenResult.UserHolds(RowOf(held));
         if (UsagesOf(request.TokenId, request.Fence) is [.., var newest])
@@ -38,7 +38,7 @@ internal sealed class LedgerModel
         if (!_rows.TryGetValue(request.UsageId, out var usage))
             return new CloseResult.NotFound();
         if (!usage.IsOpen)
-            return new CloseResult.Closed(usage);
+            return new CloseResult.Closed(usage) { WasThere = true };
         if (request.Reason is EndReason.Expired && (usage.ExpiresAt > Now || usage.ExpiresAt != request.ExpiresAt))
             return new CloseResult.NotDue(RowOf(usage));
 
