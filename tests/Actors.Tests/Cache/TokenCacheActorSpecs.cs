@@ -28,7 +28,7 @@ public sealed class TokenCacheActorSpecs : TestKit
     private readonly IActorRef _actor;
 
     public TokenCacheActorSpecs()
-        : base(Config)
+        : base(Config + Patience.Config)
     {
         Load(3);
         _pool = CreateTestProbe();

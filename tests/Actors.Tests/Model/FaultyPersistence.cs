@@ -5,7 +5,7 @@ using Akka.TestKit.Xunit2;
 namespace TokenManager.Actors.Tests.Model;
 
 /// <summary>A test kit whose journal and snapshot store can be told to fail and to reject.</summary>
-public abstract class FaultyPersistence(string config) : TestKit(config + Plugins)
+public abstract class FaultyPersistence(string config) : TestKit(config + Patience.Config + Plugins)
 {
     private const string Plugins =
         """

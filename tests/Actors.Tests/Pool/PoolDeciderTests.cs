@@ -58,12 +58,50 @@ public sealed class PoolDeciderTests
     }
 
     [Fact]
-    public void The_same_request_sent_again_while_the_usage_runs_is_answered_from_the_books()
+    public void The_same_request_sent_again_while_the_usage_runs_is_granted_when_the_row_says_so()
     {
         Load(2);
         Lend(1);
         Activate(1);
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(1))], Take());
+        LookedUp(1, Make.Row(Make.Open(0, 1, 1)));
         Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(0, 1, 1)))], Take());
+        Assert.Equal((1, 1, 0, 0), Books());
+    }
+
+    [Fact]
+    public void The_same_request_sent_again_after_the_row_was_closed_is_reused_and_the_token_is_free()
+    {
+        Load(2);
+        Lend(1);
+        Activate(1);
+        Take();
+        LookedUp(1, Make.Row(Make.Ended(0, 1, 1)));
+        Assert.Equal([Reply("1", new PoolAnswer.UsageIdReused())], Take());
+        Assert.Equal((2, 0, 0, 0), Books());
+    }
+
+    [Fact]
+    public void The_same_request_sent_again_is_not_granted_what_is_past_its_time()
+    {
+        Load(2);
+        Lend(1);
+        Activate(1);
+        Take();
+        LookedUp(1, Make.Overdue(Make.Open(0, 1, 1)));
+        Assert.Equal([Reply("1", new PoolAnswer.UsageIdReused())], Take());
+    }
+
+    [Fact]
+    public void The_same_request_sent_again_stays_open_when_the_ledger_does_not_answer()
+    {
+        Load(2);
+        Lend(1);
+        Activate(1);
+        Take();
+        _pool.UsageLookedUp(Make.Usage(1), answered: false, row: null, _now);
+        Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Assert.Equal((1, 1, 0, 0), Books());
     }
 
     [Fact]
@@ -177,6 +215,34 @@ public sealed class PoolDeciderTests
     }
 
     [Fact]
+    public void A_token_that_remembers_an_older_usage_than_the_pool_is_woken_and_the_next_one_is_asked()
+    {
+        _pool.Load(new PoolImage(2, [new PoolToken(Make.Token(0), 0, 5, Open: null), Known(1)]), _now);
+        Activate(1);
+        Take();
+        Answer(new TokenAnswer.TokenInUse(Make.Token(0), Make.Usage(1), Make.Row(Make.Open(0, 4, 9))));
+        Assert.Equal([Wake(0), Ask(1, 1)], Take());
+        Assert.Equal((1, 0, 1, 1), Books());
+    }
+
+    [Fact]
+    public void The_only_free_token_is_woken_when_it_remembers_an_older_usage_and_asked_again_a_moment_later()
+    {
+        _pool.Load(new PoolImage(1, [new PoolToken(Make.Token(0), 0, 5, Open: null)]), _now);
+        Activate(1);
+        Take();
+        Answer(new TokenAnswer.TokenInUse(Make.Token(0), Make.Usage(1), Make.Row(Make.Open(0, 4, 9))));
+        Assert.Equal([Wake(0)], Take());
+        Assert.Equal((1, 0, 0, 1), Books());
+        Tick(TimeSpan.FromMilliseconds(24));
+        Assert.Empty(Take());
+        Tick(TimeSpan.FromMilliseconds(1));
+        Assert.Equal([Ask(0, 1)], Take());
+        Grant(0, 6, 1);
+        Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(0, 6, 1)))], Take());
+    }
+
+    [Fact]
     public void A_user_that_holds_a_token_unknown_to_the_pool_is_refused_and_both_tokens_are_put_right()
     {
         Load(2);
@@ -286,6 +352,19 @@ public sealed class PoolDeciderTests
     }
 
     [Fact]
+    public void A_grant_whose_row_was_seen_is_never_said_to_be_none()
+    {
+        Load(2);
+        Activate(1);
+        Answer(new TokenAnswer.UsageIdTaken(Make.Token(0), Make.Usage(1), Make.Row(Make.Open(1, 1, 1))));
+        Take();
+        Answer(new TokenAnswer.Failed(Make.Token(1), Make.Usage(1), OutcomeUnknown: false));
+        Assert.Equal([new PoolEffect.CheckLedger()], Take());
+        Tick(PoolDecider.CallerPatience);
+        Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true)), Ask(1, 1)], Take());
+    }
+
+    [Fact]
     public void A_usage_id_on_a_token_that_this_pool_does_not_know_leads_to_a_reload()
     {
         Load(2);
@@ -359,6 +438,37 @@ public sealed class PoolDeciderTests
     }
 
     [Fact]
+    public void An_activation_that_nobody_waits_for_any_more_ends_with_what_its_row_says()
+    {
+        foreach (var row in new[] { null, Make.Row(Make.Open(0, 1, 1)), Make.Row(Make.Ended(0, 1, 1)) })
+        {
+            _pool = new PoolDecider(new PoolSettings { Size = 1 });
+            Load(1);
+            Activate(1);
+            Tick(2 * Second);
+            Tick(PoolDecider.CallerPatience);
+            Assert.Contains(Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true)), Take());
+            Tick(3.5 * Second);
+            Assert.DoesNotContain(new PoolEffect.LookUpUsage(Make.Usage(1)), Take());
+            Tick(3 * Second);
+            Assert.Equal([Ask(0, 1), new PoolEffect.LookUpUsage(Make.Usage(1))], Take());
+            Assert.Equal((0, 0, 1, 0), Books());
+
+            _pool.UsageLookedUp(Make.Usage(1), answered: false, row: null, _now);
+            Assert.Equal((0, 0, 1, 0), Books());
+            LookedUp(1, row);
+            Assert.Empty(Take());
+            Assert.Equal(row is { Usage.IsOpen: true } ? (0, 1, 0, 0) : (1, 0, 0, 0), Books());
+
+            _pool.LedgerChecked(answers: true, _now);
+            Activate(2, user: 1);
+            Assert.Equal(
+                row is { Usage.IsOpen: true } ? Reply("2", new PoolAnswer.UserAlreadyActive()) : Ask(0, 2, user: 1),
+                Assert.Single(Take()));
+        }
+    }
+
+    [Fact]
     public void A_follower_is_told_after_its_patience_that_nothing_was_granted_to_it()
     {
         Load(1);
@@ -416,9 +526,16 @@ public sealed class PoolDeciderTests
         Take();
         Activate(1);
         Activate(2, user: 1);
+        Activate(1, user: 2, from: "stranger");
         Assert.Equal(
-            [Reply("1", new PoolAnswer.Granted(Make.Open(0, 1, 1))), Reply("2", new PoolAnswer.UserAlreadyActive())],
+            [
+                new PoolEffect.LookUpUsage(Make.Usage(1)),
+                Reply("2", new PoolAnswer.UserAlreadyActive()),
+                Reply("stranger", new PoolAnswer.UsageIdReused()),
+            ],
             Take());
+        LookedUp(1, Make.Row(Make.Open(0, 1, 1)));
+        Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(0, 1, 1)))], Take());
     }
 
     // ---- usage ids that callers chose
@@ -558,8 +675,40 @@ public sealed class PoolDeciderTests
         Lend(1);
         Activate(2);
         Take();
+        Activate(1, user: 2);
+        Activate(3, user: 1);
+        Assert.Equal(
+            [
+                Reply("1", new PoolAnswer.UsageIdReused()),
+                Reply("3", new PoolAnswer.Unavailable(OutcomeUnknown: false)),
+            ],
+            Take());
+    }
+
+    [Fact]
+    public void A_full_pool_leaves_open_what_became_of_a_running_usage()
+    {
+        _pool = new PoolDecider(new PoolSettings { Size = 3, MaxWaiting = 1 });
+        Load(3);
+        Lend(1);
+        Activate(2);
+        Take();
         Activate(1);
-        Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(0, 1, 1)))], Take());
+        Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Assert.Equal(1, Books().Waiting);
+    }
+
+    [Fact]
+    public void A_full_pool_leaves_open_what_becomes_of_a_usage_id_that_a_token_was_asked_for()
+    {
+        _pool = new PoolDecider(new PoolSettings { Size = 3, MaxWaiting = 1 });
+        Load(3);
+        Activate(1, from: "first");
+        Take();
+        Activate(1, from: "again");
+        Assert.Equal([Reply("again", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Grant(0, 1, 1);
+        Assert.Equal([Reply("first", new PoolAnswer.Granted(Make.Open(0, 1, 1)))], Take());
     }
 
     // ---- release
@@ -642,13 +791,83 @@ public sealed class PoolDeciderTests
         Assert.Equal((0, 0, 1, 2), Books());
     }
 
+    [Fact]
+    public void A_release_of_a_usage_that_is_not_known_is_refused_while_the_ledger_is_in_doubt()
+    {
+        Load(2);
+        Activate(1);
+        Grant(0, 1, 1);
+        Activate(1000);
+        Answer(new TokenAnswer.Failed(Make.Token(1), Make.Usage(1000), OutcomeUnknown: false));
+        Take();
+        Release(0, 9);
+        Assert.Equal([Reply("r9", new PoolAnswer.Unavailable(OutcomeUnknown: false))], Take());
+        Release(0, 1);
+        Assert.Equal([Close(0, 1)], Take());
+
+        _pool.LedgerChecked(answers: true, _now);
+        Release(0, 9);
+        Assert.Equal([Close(0, 9)], Take());
+    }
+
+    [Fact]
+    public void A_release_of_a_usage_that_is_not_known_is_forgotten_with_the_last_that_waits_for_it()
+    {
+        Load(1);
+        Release(0, 9);
+        Take();
+        Tick(2 * Second);
+        Assert.Equal([Close(0, 9)], Take());
+        Tick(PoolDecider.CallerPatience);
+        Assert.Equal([Reply("r9", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Tick(10 * Second);
+        Assert.Empty(Take());
+        Answer(new TokenAnswer.NotMine(Make.Token(0), Make.Usage(9)));
+        Assert.Empty(Take());
+        Assert.Equal((1, 0, 0, 0), Books());
+    }
+
     // ---- clear
+
+    [Fact]
+    public void A_clear_reads_the_ledger_first_and_ends_what_it_says_runs()
+    {
+        Load(3);
+        Lend(1);
+        _pool.ClearTokens("c", _now);
+        Assert.Equal([new PoolEffect.Reload()], Take());
+        _pool.Load(new PoolImage(3, [Known(0, Make.Open(0, 1, 1)), Known(1, Make.Open(1, 4, 9)), Known(2)]), _now);
+        Assert.Equivalent(
+            new[] { Close(0, 1, EndReason.Cleared), Close(1, 9, EndReason.Cleared) }, Take(), strict: true);
+        Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Cleared)));
+        Answer(new TokenAnswer.Ended(Make.Token(1), Make.Ended(1, 4, 9, EndReason.Cleared)));
+        Assert.Equal([Reply("c", new PoolAnswer.Cleared(2))], Take());
+        Assert.Equal((3, 0, 0, 0), Books());
+    }
+
+    [Fact]
+    public void A_clear_that_cannot_read_the_ledger_gives_up_and_ends_nothing_later()
+    {
+        Load(1);
+        Lend(1);
+        _pool.ClearTokens("c", _now);
+        Take();
+        Tick(PoolDecider.CallerPatience - TimeSpan.FromTicks(1));
+        Assert.Empty(Take());
+        Tick(TimeSpan.FromTicks(1));
+        Assert.Equal([Reply("c", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Load(1);
+        Assert.Empty(Take());
+        Assert.Equal((0, 1, 0, 0), Books());
+    }
 
     [Fact]
     public void Clearing_an_idle_pool_counts_nothing()
     {
         Load(2);
         _pool.ClearTokens("c", _now);
+        Assert.Equal([new PoolEffect.Reload()], Take());
+        Load(2);
         Assert.Equal([Reply("c", new PoolAnswer.Cleared(0))], Take());
         Assert.Equal(0, Books().Waiting);
     }
@@ -658,7 +877,7 @@ public sealed class PoolDeciderTests
     {
         Load(3);
         Lend(1, 2, 3);
-        _pool.ClearTokens("c", _now);
+        Clear("c", size: 3);
         Assert.Equal(
             [Close(0, 1, EndReason.Cleared), Close(1, 2, EndReason.Cleared), Close(2, 3, EndReason.Cleared)], Take());
         Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Cleared)));
@@ -677,15 +896,18 @@ public sealed class PoolDeciderTests
         _pool.ClearTokens("first", _now);
         _pool.ClearTokens("second", _now);
         _pool.ClearTokens("third", _now);
+        Assert.Equal([new PoolEffect.Reload()], Take());
+        Load(1);
         Assert.Equal([Close(0, 1, EndReason.Cleared)], Take());
         Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Cleared)));
+        Assert.Equal([Reply("first", new PoolAnswer.Cleared(1)), new PoolEffect.Reload()], Take());
+
+        // The next one reads the ledger for itself.
+        _pool.Load(new PoolImage(1, [Known(0, Make.Open(0, 2, 2))]), _now);
+        Assert.Equal([Close(0, 2, EndReason.Cleared)], Take());
+        Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 2, 2, EndReason.Cleared)));
         Assert.Equal(
-            [
-                Reply("first", new PoolAnswer.Cleared(1)),
-                Reply("second", new PoolAnswer.Cleared(0)),
-                Reply("third", new PoolAnswer.Cleared(0)),
-            ],
-            Take());
+            [Reply("second", new PoolAnswer.Cleared(1)), Reply("third", new PoolAnswer.Cleared(0))], Take());
         Assert.Equal(0, Books().Waiting);
     }
 
@@ -694,7 +916,7 @@ public sealed class PoolDeciderTests
     {
         Load(300);
         Lend([.. Enumerable.Range(1, 300)]);
-        _pool.ClearTokens("c", _now);
+        Clear("c", size: 300);
         Assert.Equal(256, Take().Length);
 
         // The last one is released by its holder and lent on before its turn comes.
@@ -713,15 +935,15 @@ public sealed class PoolDeciderTests
     {
         Load(1);
         Lend(1);
-        _pool.ClearTokens("c", _now);
-        Take();
+        Clear("c", size: 1);
+        Assert.Equal([Close(0, 1, EndReason.Cleared)], Take());
         Tick(PoolDecider.CallerPatience);
         var effects = Take();
         Assert.Contains(Reply("c", new PoolAnswer.Unavailable(OutcomeUnknown: true)), effects);
         Assert.Contains(Close(0, 1, EndReason.Cleared), effects);
         Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Cleared)));
         Assert.Empty(Take());
-        _pool.ClearTokens("d", _now);
+        Clear("d", size: 1);
         Assert.Equal([Reply("d", new PoolAnswer.Cleared(0))], Take());
     }
 
@@ -762,6 +984,40 @@ public sealed class PoolDeciderTests
         Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Evicted)));
         Assert.Empty(Take());
         Assert.Equal((1, 0, 0, 0), Books());
+    }
+
+    [Fact]
+    public void An_eviction_that_surely_failed_is_dropped_when_nobody_waits_any_more()
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2);
+        Tick(PoolDecider.CallerPatience);
+        Take();
+        Answer(new TokenAnswer.Failed(Make.Token(0), Make.Usage(1), OutcomeUnknown: false));
+        Tick(10 * Second);
+        Assert.DoesNotContain(Close(0, 1, EndReason.Evicted), Take());
+
+        // The next one that waits starts its own.
+        _pool.LedgerChecked(answers: true, _now);
+        Activate(3);
+        Assert.Equal([Close(0, 1, EndReason.Evicted)], Take());
+    }
+
+    [Theory]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    public void An_eviction_that_failed_goes_on_while_somebody_waits_or_its_outcome_is_unknown(bool waits, bool outcomeUnknown)
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2);
+        Tick(waits ? Second : PoolDecider.CallerPatience);
+        Take();
+        Answer(new TokenAnswer.Failed(Make.Token(0), Make.Usage(1), outcomeUnknown));
+        Take();
+        Tick(2 * Second);
+        Assert.Contains(Close(0, 1, EndReason.Evicted), Take());
     }
 
     [Fact]
@@ -820,7 +1076,7 @@ public sealed class PoolDeciderTests
         Lend(1, 2);
         _pool.Sweep(new SweepImage(1, []), _now);
         Release(1, 2);
-        _pool.ClearTokens("c", _now);
+        Clear("c", size: 1);
         Take();
 
         // Its own timer was first, so that the token is gone from the books when it answers.
@@ -866,7 +1122,10 @@ public sealed class PoolDeciderTests
         _pool.Load(
             new PoolImage(2, [Known(0, Make.Open(0, 3, 1)), new PoolToken(Make.Token(1), 1, 7, Open: null)]), _now);
         Assert.Equal((1, 1, 0, 0), Books());
+        Assert.Equal(Make.Open(0, 3, 1), _pool.Bucket(0).Tokens[0].Current);
         Activate(1);
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(1))], Take());
+        LookedUp(1, Make.Row(Make.Open(0, 3, 1)));
         Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(0, 3, 1)))], Take());
     }
 
@@ -954,6 +1213,20 @@ public sealed class PoolDeciderTests
         Assert.Equal([Wake(0)], Take());
     }
 
+    [Fact]
+    public void An_older_grant_of_a_user_that_is_heard_of_later_does_not_replace_the_newer_one()
+    {
+        Load(2);
+        Answer(new TokenAnswer.Standing(Make.Token(0), 9, Make.Row(Make.Open(0, 9, 1))));
+        Answer(new TokenAnswer.Standing(Make.Token(1), 1, Make.Row(Make.Open(1, 1, 9) with { UserId = Make.User(1) })));
+        Tick(TimeSpan.Zero);
+        Assert.Equal([Wake(1)], Take());
+        Answer(new TokenAnswer.Standing(Make.Token(1), 1, null));
+        Activate(2, user: 1);
+        Assert.Equal([Reply("2", new PoolAnswer.UserAlreadyActive())], Take());
+        Assert.Equal((1, 1, 0, 0), Books());
+    }
+
     // ---- what others may know
 
     [Fact]
@@ -1022,6 +1295,16 @@ public sealed class PoolDeciderTests
 
     private void Release(int token, int usage) => _pool.ReleaseToken(
         new PoolRequest.ReleaseToken(Make.Token(token), Make.Usage(usage)), $"r{usage}", _now);
+
+    private void LookedUp(int usage, UsageRow? row) => _pool.UsageLookedUp(Make.Usage(usage), answered: true, row, _now);
+
+    /// <summary>Clears, and the ledger has nothing newer than what the pool knows.</summary>
+    private void Clear(string from, int size)
+    {
+        _pool.ClearTokens(from, _now);
+        Assert.Equal(new PoolEffect.Reload(), Take()[^1]);
+        Load(size);
+    }
 
     private void Answer(TokenAnswer answer) => _pool.TokenAnswered(answer, _now);
 

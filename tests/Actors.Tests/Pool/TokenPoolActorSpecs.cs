@@ -24,7 +24,7 @@ public sealed class TokenPoolActorSpecs : TestKit
     private readonly PoolSettings _settings = new() { Size = 2, MaxWaiting = 2 };
 
     public TokenPoolActorSpecs()
-        : base(Config) => _tokens = CreateTestProbe();
+        : base(Config + Patience.Config) => _tokens = CreateTestProbe();
 
     [Fact]
     public async Task Requests_that_come_before_the_pool_is_loaded_wait_and_are_answered_after_it()

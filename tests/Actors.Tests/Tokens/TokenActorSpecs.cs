@@ -309,6 +309,15 @@ public sealed class TokenActorSpecs : FaultyPersistence
         var other = new LedgerDouble();
         var token = _shard.ChildActorOf(TokenActor.Props(Token, other, _pool, _topic, _time, IdleAfter));
         await WatchAsync(token);
+        await AwaitAssertAsync(() => Assert.Single(other.Calls));
+        token.Tell(Activate(2), TestActor);
+        token.Tell(Release(1), TestActor);
+        token.Tell(new TokenCommand.Wake(Token), TestActor);
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        await _pool.ExpectNoMsgAsync(TimeSpan.Zero);
+        Assert.Equal(["read 1"], other.Calls);
+
+        token.Tell(StopToken.Instance);
         await ExpectTerminatedAsync(token);
         await _pool.ExpectNoMsgAsync(TimeSpan.Zero);
     }
@@ -357,9 +366,156 @@ public sealed class TokenActorSpecs : FaultyPersistence
         _ledger.Gate = null;
         gate.SetResult();
         await ExpectMsgAsync<TokenAnswer.NotMine>();
-        await SyncAsync(token);
-        Advance(TimeSpan.FromMilliseconds(1));
         Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task Commands_that_wait_do_not_put_off_the_end_of_a_lease()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        token.Tell(Release(9), TestActor);
+        await AwaitAssertAsync(() => Assert.Contains($"find {Make.Usage(9)}", _ledger.Calls));
+        token.Tell(Release(8), TestActor);
+        token.Tell(Activate(2), TestActor);
+        Advance(Make.Lease);
+        _ledger.Gate = null;
+        gate.SetResult();
+        await ExpectMsgAsync<TokenAnswer.NotMine>();
+        await ExpectMsgAsync<TokenAnswer.NotMine>();
+        Assert.Equal(2, (await ExpectMsgAsync<TokenAnswer.Activated>()).Row.Usage.Fence);
+        Assert.Equal(
+            [$"find {Make.Usage(9)}", $"close {Make.Usage(1)} Expired", $"find {Make.Usage(8)}", $"open {Make.Usage(2)}"],
+            _ledger.Calls[^4..]);
+    }
+
+    [Fact]
+    public async Task Commands_do_not_cut_the_pause_before_a_retry_short()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        var before = Closes();
+        Advance(Make.Lease);
+        await AwaitAssertAsync(() => Assert.Equal(before + 1, Closes()));
+        for (var usage = 2; usage <= 5; usage++)
+        {
+            token.Tell(Activate(usage), TestActor);
+            await ExpectMsgAsync<TokenAnswer.TokenInUse>();
+        }
+
+        Assert.Equal(before + 1, Closes());
+        Advance(TimeSpan.FromMilliseconds(100));
+        await AwaitAssertAsync(() => Assert.Equal(before + 2, Closes()));
+    }
+
+    [Fact]
+    public async Task An_activation_sent_again_is_not_granted_what_was_closed_behind_the_actors_back()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
+        await WatchAsync(token);
+        token.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
+        await ExpectTerminatedAsync(token);
+        token = await StartAsync();
+        token.Tell(Activate(1), TestActor);
+        Assert.Equal(EndReason.Cleared, (await ExpectMsgAsync<TokenAnswer.UsageIdTaken>()).Row.Usage.End!.Reason);
+    }
+
+    [Fact]
+    public async Task An_end_that_somebody_asked_for_is_reported_to_the_pool_too()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        token.Tell(Release(1), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Ended>();
+        Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
+    }
+
+    // ---- woken
+
+    [Fact]
+    public async Task A_lent_token_that_is_woken_says_what_its_row_says_is_left()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        Advance(Make.Lease / 2);
+        token.Tell(new TokenCommand.Wake(Token), TestActor);
+        var standing = await ExpectMsgAsync<TokenAnswer.Standing>();
+        Assert.Equal((Make.Usage(1), Make.Lease / 2), (standing.Current!.Usage.UsageId, standing.Current.Remaining));
+    }
+
+    [Fact]
+    public async Task A_lent_token_that_is_woken_adopts_that_its_row_was_closed()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
+        token.Tell(new TokenCommand.Wake(Token), TestActor);
+        Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
+        Assert.Equal(
+            EndReason.Cleared, Assert.IsType<TokenEvent.TokenReleased>((await JournalAsync())[^1]).Reason);
+    }
+
+    [Fact]
+    public async Task A_lent_token_that_is_woken_ends_what_is_due_by_the_databases_clock()
+    {
+        var token = await StartAsync();
+        await LendAsync(token, 1);
+        _ledger.With(model => model.Now += Make.Lease);
+        token.Tell(new TokenCommand.Wake(Token), TestActor);
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+        Assert.Equal(EndReason.Expired, Assert.Single(_ledger.With(model => model.Rows)).End!.Reason);
+    }
+
+    [Fact]
+    public async Task A_free_token_that_is_woken_adopts_what_its_rows_say()
+    {
+        var token = await StartAsync();
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(9), Token, Make.User(9), 1, Make.Lease)));
+        token.Tell(new TokenCommand.Wake(Token), TestActor);
+        Assert.Equal(Make.Usage(9), (await ExpectMsgAsync<TokenAnswer.Standing>()).Current!.Usage.UsageId);
+        Assert.Single(await JournalAsync());
+        await SyncAsync(token);
+        Advance(Make.Lease);
+        Assert.Null((await _pool.ExpectMsgAsync<TokenAnswer.Standing>()).Current);
+    }
+
+    [Fact]
+    public async Task A_token_that_is_woken_while_it_reads_its_rows_reads_them_once()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var token = Start();
+        await AwaitAssertAsync(() => Assert.Single(_ledger.Calls));
+        for (var i = 0; i < 3; i++)
+            token.Tell(new TokenCommand.Wake(Token), TestActor);
+        token.Tell(Activate(1), TestActor);
+        token.Tell(new Identify("all of them"), TestActor);
+        await ExpectMsgAsync<ActorIdentity>();
+        _ledger.Gate = null;
+        gate.SetResult();
+        await _pool.ExpectMsgAsync<TokenAnswer.Standing>();
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        Assert.Equal(["read 1", $"open {Make.Usage(1)}"], _ledger.Calls);
+    }
+
+    // ---- stopped
+
+    [Fact]
+    public async Task Who_waits_for_a_statement_hears_when_the_actor_is_stopped_that_nobody_knows()
+    {
+        var token = await StartAsync();
+        await WatchAsync(token);
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        token.Tell(Activate(1), TestActor);
+        await AwaitAssertAsync(() => Assert.Contains($"open {Make.Usage(1)}", _ledger.Calls));
+        token.Tell(StopToken.Instance);
+        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
+        await ExpectTerminatedAsync(token);
+        gate.SetResult();
     }
 
     [Fact]
@@ -407,7 +563,13 @@ public sealed class TokenActorSpecs : FaultyPersistence
 
     // ---- shorthand
 
-    private IActorRef Start() => _shard.ChildActorOf(TokenActor.Props(Token, _ledger, _pool, _topic, _time, IdleAfter));
+    private IActorRef Start()
+    {
+        // What an incarnation before this one said is not to be taken for what this one says.
+        while (_pool.HasMessages)
+            _pool.ReceiveOne(TimeSpan.Zero);
+        return _shard.ChildActorOf(TokenActor.Props(Token, _ledger, _pool, _topic, _time, IdleAfter));
+    }
 
     private async Task<IActorRef> StartAsync()
     {
@@ -447,8 +609,10 @@ public sealed class TokenActorSpecs : FaultyPersistence
     private Task ClosesAsync(int atLeast) => AwaitAssertAsync(() =>
     {
         Advance(TimeSpan.FromMilliseconds(100));
-        Assert.True(_ledger.Calls.Count(call => call.StartsWith("close", StringComparison.Ordinal)) >= atLeast);
+        Assert.True(Closes() >= atLeast);
     });
+
+    private int Closes() => _ledger.Calls.Count(call => call.StartsWith("close", StringComparison.Ordinal));
 
     private void Advance(TimeSpan span)
     {

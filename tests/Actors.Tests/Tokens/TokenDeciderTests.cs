@@ -30,8 +30,18 @@ public sealed class TokenDeciderTests
             TokenDecider.Decide(Available, Activate(2)));
 
     [Fact]
-    public void An_activation_sent_again_gets_the_running_usage() =>
-        Assert.Equal(new TokenStep.AnswerActivated(), TokenDecider.Decide(Active, Activate(1)));
+    public void An_activation_sent_again_gets_the_running_usage_if_its_row_says_that_it_runs()
+    {
+        Assert.Equal(new TokenStep.Find(Make.Usage(1)), TokenDecider.Decide(Active, Activate(1)));
+        Assert.Equal(new TokenStep.AnswerActivated(), TokenDecider.DecideFound(Active, Activate(1), Make.Row(Running)));
+    }
+
+    [Fact]
+    public void An_activation_sent_again_whose_row_is_closed_or_gone_makes_the_actor_recover()
+    {
+        Assert.Equal(new TokenStep.Recover(), TokenDecider.DecideFound(Active, Activate(1), Make.Row(Past)));
+        Assert.Equal(new TokenStep.Recover(), TokenDecider.DecideFound(Active, Activate(1), row: null));
+    }
 
     [Fact]
     public void A_usage_id_that_runs_for_another_user_is_taken()
@@ -70,10 +80,14 @@ public sealed class TokenDeciderTests
     }
 
     [Fact]
-    public void A_token_that_is_woken_says_how_it_stands()
+    public void A_token_that_is_woken_asks_its_row_what_became_of_it()
     {
-        foreach (var state in new[] { New, Active, Available })
-            Assert.Equal(new TokenStep.AnswerStanding(), TokenDecider.Decide(state, new TokenCommand.Wake(Token)));
+        var wake = new TokenCommand.Wake(Token);
+        Assert.Equal(new TokenStep.ReadRows(), TokenDecider.Decide(New, wake));
+        Assert.Equal(new TokenStep.ReadRows(), TokenDecider.Decide(Available, wake));
+        Assert.Equal(
+            new TokenStep.Close(new CloseUsage(Running.UsageId, EndReason.Expired, Running.ExpiresAt)),
+            TokenDecider.Decide(Active, wake));
     }
 
     [Fact]
@@ -297,7 +311,7 @@ public sealed class TokenDeciderTests
 
     [Fact]
     public void Whatever_two_incarnations_do_the_ledger_and_the_journal_stay_true() =>
-        Gen.Select(Gen.Int[0, 1], Gen.Int[0, 9], Gen.Int[1, 5], Gen.Int[1, 3]).Array[1, 60].Sample(
+        Gen.Select(Gen.Int[0, 1], Gen.Int[0, 10], Gen.Int[1, 5], Gen.Int[1, 3]).Array[1, 60].Sample(
             steps => new TwoIncarnations().Run(steps), iter: 4000, threads: 1);
 
     private sealed class TwoIncarnations
@@ -352,6 +366,9 @@ public sealed class TokenDeciderTests
                 case 4 when machine.IsIdle:
                     machine.LeaseOver();
                     break;
+                case 10 when machine.IsIdle:
+                    machine.Take(new TokenCommand.Wake(Token));
+                    break;
                 case 5:
                     _ledger.Now += Make.Lease / 2;
                     break;
@@ -399,6 +416,9 @@ public sealed class TokenDeciderTests
                     break;
                 case TokenAnswer.NotMine(_, var usageId):
                     Assert.DoesNotContain(_ledger.Rows, row => row.UsageId == usageId);
+                    break;
+                case TokenAnswer.Standing(_, _, { Usage: var current }):
+                    Assert.Contains(Activated(current), _journal);
                     break;
                 case TokenAnswer.UsageIdTaken(_, var usageId, var row):
                     Assert.Equal(usageId, row.Usage.UsageId);
