@@ -54,6 +54,21 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
         _folder.Dispose();
     }
 
+    // As a client does: a cold node on a busy machine may say that it does not know yet.
+    private static async Task<Usage> GrantAsync(ITokenGateway gateway, int user)
+    {
+        ActivateResult answer = new ActivateResult.Unavailable(OutcomeUnknown: true);
+        await Eventually.Async(
+            async () =>
+            {
+                answer = await gateway.ActivateAsync(Make.User(user), Make.Usage(user), default);
+                return answer is not ActivateResult.Unavailable;
+            },
+            InTime,
+            () => answer.ToString());
+        return Assert.IsType<ActivateResult.Granted>(answer).Usage;
+    }
+
     [Fact]
     public async Task A_whole_life_of_tokens_needs_nothing_that_the_journal_refuses_and_warns_of_nothing()
     {
@@ -62,7 +77,7 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
         await Eventually.Async(() => cache.IsPrimed, InTime, () => string.Join('\n', _errors));
         var grants = new List<Usage>();
         for (var user = 1; user <= 5; user++)
-            grants.Add(Assert.IsType<ActivateResult.Granted>(await gateway.ActivateAsync(Make.User(user), Make.Usage(user), default)).Usage);
+            grants.Add(await GrantAsync(gateway, user));
         Assert.IsType<ActivateResult.PoolExhausted>(await gateway.ActivateAsync(Make.User(6), null, default));
         Assert.IsType<ActivateResult.UserAlreadyActive>(await gateway.ActivateAsync(Make.User(1), null, default));
         Assert.Equal(grants[0], Assert.IsType<ActivateResult.Granted>(await gateway.ActivateAsync(Make.User(1), Make.Usage(1), default)).Usage);

@@ -449,12 +449,16 @@ public sealed class TokenActorSpecs : FaultyPersistence
     }
 
     [Fact]
-    public async Task A_lent_token_that_is_woken_adopts_that_its_row_was_closed()
+    public async Task A_lent_token_that_is_woken_ends_for_one_that_adopts_that_its_row_was_closed()
     {
         var token = await StartAsync();
         await LendAsync(token, 1);
         _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
+        await WatchAsync(token);
         token.Tell(new TokenCommand.Wake(Token), TestActor);
+        await ExpectTerminatedAsync(token);
+
+        Start();
         Assert.Equal(new TokenAnswer.Standing(Token, 1, Current: null), await _pool.ExpectMsgAsync<TokenAnswer.Standing>());
         Assert.Equal(
             EndReason.Cleared, Assert.IsType<TokenEvent.TokenReleased>((await JournalAsync())[^1]).Reason);
