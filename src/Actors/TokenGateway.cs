@@ -20,7 +20,7 @@ internal sealed class TokenGateway(
     ILogger<TokenGateway> log) : ITokenGateway, IPoolMonitor
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.25);
-    private static readonly TimeSpan FirstAskTimeout = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan FirstAskAgain = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
@@ -124,18 +124,30 @@ internal sealed class TokenGateway(
     public async Task<PoolStatus?> ReadStatusAsync(CancellationToken cancellationToken) =>
         await AskAsync(pool, new PoolQuery.GetStatus(), StatusTimeout, cancellationToken) as PoolStatus;
 
+    /// <summary>
+    /// Asks again and again, twice as long apart each time: a moving pool is found soon, and a slow one is not asked the
+    /// same over and over. The answer to any of the asks counts.
+    /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
-        // Twice as long each time: a moving pool is found soon, and a slow one is not asked the same over and over.
         var start = time.GetTimestamp();
-        var unanswered = false;
-        for (var wait = FirstAskTimeout; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait *= 2)
+        var asks = new List<Task<object?>>();
+        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait *= 2)
         {
-            if (await AskAsync(pool, request, left < wait ? left : wait, cancellationToken) is { } answer)
-                return unanswered && answer is PoolAnswer.Unavailable ? new PoolAnswer.Unavailable(OutcomeUnknown: true) : answer;
+            asks.Add(AskAsync(pool, request, left, cancellationToken));
+            var pause = Task.Delay(left < wait ? left : wait, cancellationToken);
+            var first = await Task.WhenAny([.. asks, pause]);
+            if (first is Task<object?> answered && await answered is { } answer)
+            {
+                // Where there were more asks than this one, another may still be carried out.
+                return asks.Count > 1 && answer is PoolAnswer.Unavailable
+                    ? new PoolAnswer.Unavailable(OutcomeUnknown: true)
+                    : answer;
+            }
 
-            // The unanswered ask may have used the id: a refusal must look first what became of it.
-            unanswered = true;
+            await pause;
+
+            // The unanswered ask may use the id: a refusal of the next one must look first what became of it.
             if (request is PoolRequest.ActivateToken activate)
                 request = activate with { CallerChoseUsageId = true };
         }

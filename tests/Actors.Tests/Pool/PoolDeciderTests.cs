@@ -792,13 +792,14 @@ public sealed class PoolDeciderTests
     }
 
     [Fact]
-    public void A_release_of_a_usage_that_is_not_known_is_refused_while_the_ledger_is_in_doubt()
+    public void A_release_of_a_usage_that_is_not_known_is_refused_while_the_ledger_is_away()
     {
         Load(2);
         Activate(1);
         Grant(0, 1, 1);
         Activate(1000);
         Answer(new TokenAnswer.Failed(Make.Token(1), Make.Usage(1000), OutcomeUnknown: false));
+        _pool.LedgerChecked(answers: false, _now);
         Take();
         Release(0, 9);
         Assert.Equal([Reply("r9", new PoolAnswer.Unavailable(OutcomeUnknown: false))], Take());
