@@ -34,16 +34,16 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private readonly string _binaries;
     private readonly string _folder;
     private readonly Process _guard;
-    private readonly bool _durable;
+    private readonly string _options;
     private int _port;
     private int _databases;
 
-    private PrivatePostgres(string binaries, string folder, Process guard, bool durable)
+    private PrivatePostgres(string binaries, string folder, Process guard, string options)
     {
         _binaries = binaries;
         _folder = folder;
         _guard = guard;
-        _durable = durable;
+        _options = options;
     }
 
     /// <summary>
@@ -54,7 +54,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>Makes and starts a cluster.</summary>
     /// <param name="durable">Whether to fsync, as production does.</param>
-    public static async Task<PrivatePostgres> StartAsync(bool durable = true)
+    /// <param name="libraries">What the server loads at its start, such as pg_stat_statements.</param>
+    public static async Task<PrivatePostgres> StartAsync(bool durable = true, string libraries = "")
     {
         var binaries = FindBinaries();
         var folder = Path.Combine(Path.GetTempPath(), $"token-manager-postgres-{Guid.NewGuid():n}");
@@ -62,7 +63,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
         var guard = Process.Start(CreateStartInfo("sh", ["-c", GuardScript, "guard", folder]))
             ?? throw new InvalidOperationException("No guard process was started.");
-        var postgres = new PrivatePostgres(binaries, folder, guard, durable);
+        var options = $"-c max_connections=300 -c shared_preload_libraries={libraries}"
+            + (durable ? "" : " -c fsync=off -c full_page_writes=off");
+        var postgres = new PrivatePostgres(binaries, folder, guard, options);
         try
         {
             await RunAsync(
@@ -177,14 +180,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private Task StartServerAsync()
-    {
-        var durability = _durable ? "" : " -c fsync=off -c full_page_writes=off";
-        return RunAsync(
-            Path.Combine(_binaries, "pg_ctl"),
-            "start", "-D", DataFolder, "-w", "-l", Path.Combine(_folder, "log"),
-            "-o", $"-h 127.0.0.1 -p {_port} -k {_folder} -c max_connections=300{durability}");
-    }
+    private Task StartServerAsync() => RunAsync(
+        Path.Combine(_binaries, "pg_ctl"),
+        "start", "-D", DataFolder, "-w", "-l", Path.Combine(_folder, "log"),
+        "-o", $"-h 127.0.0.1 -p {_port} -k {_folder} {_options}");
 
     private string ConnectionString(string database) =>
         $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database}";
