@@ -184,7 +184,7 @@ internal sealed class Activations(
             if (activation.IsAbandonedAt(now))
                 outbox.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
         }
-        else if (now < activation.GivesUpAt)
+        else if (now < activation.GivesUpAt || books.LentAs(activation.Request.UsageId) is not null)
         {
             Seek(activation, now);
         }
@@ -222,7 +222,12 @@ internal sealed class Activations(
     /// <summary>Finds a token for an activation that has none.</summary>
     private void Seek(Activation activation, TimeSpan now)
     {
-        if (books.HeldBy(activation.Request.UserId) is { } holder)
+        if (books.LentAs(activation.Request.UsageId) is { } own)
+        {
+            // An earlier ask was carried out after all.
+            AskHolder(activation, own, now);
+        }
+        else if (books.HeldBy(activation.Request.UserId) is { } holder)
         {
             if (holder.IsOverdueAt(now) && now < activation.GivesUpAt)
                 Park(activation, now);

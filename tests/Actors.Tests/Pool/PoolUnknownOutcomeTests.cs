@@ -1,3 +1,4 @@
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
@@ -96,5 +97,22 @@ public sealed class PoolUnknownOutcomeTests : PoolFixture
         Take();
         Tick(PoolDecider.CallerPatience);
         Assert.Contains(Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: false)), Take());
+    }
+
+    [Fact]
+    public void A_request_that_one_ask_refused_and_another_carried_out_is_granted_and_not_refused_for_its_own_usage()
+    {
+        Evicting(2);
+        Lend(5);
+        Activate(1);
+        Tick(1.1 * Second);
+        Answer(new TokenAnswer.TokenInUse(Make.Token(1), Make.Usage(1), Make.Row(Make.Open(1, 1, 9))));
+        Take();
+        Pool.Load(
+            new PoolImage(2, [new PoolToken(Make.Token(0), 0, 1, Open: null), Known(1, Make.Open(1, 2, 1))]), Now);
+        Assert.Equal([Ask(1, 1)], Take());
+        Grant(1, 2, 1);
+        Assert.Equal([Reply("1", new PoolAnswer.Granted(Make.Open(1, 2, 1)))], Take());
+        Assert.Equal((1, 1, 0, 0), Books());
     }
 }
