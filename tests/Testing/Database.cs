@@ -2,9 +2,8 @@ using System.Data.Common;
 using System.Globalization;
 using Microsoft.Data.Sqlite;
 using Npgsql;
-using TokenManager.Testing;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 public enum StoreKind
 {
