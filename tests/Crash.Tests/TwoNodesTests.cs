@@ -69,7 +69,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
             + $"ledger read {polls} times");
         Assert.True(bad.IsEmpty, $"{string.Join('\n', bad.Take(5))}\n{first.Tail()}\n{second.Tail()}");
 
-        await Nodes.AgreeWithAsync(database, nodes, output);
+        await AgreeAsync(database, nodes);
         var rows = await database.ReadRowsAsync();
         Audit.NothingWasHeldTwice(rows);
         Audit.EveryGrantIsThere(grants, rows);
@@ -114,13 +114,13 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
         Assert.Equal(0, before.Statuses["500 internal_error"] + during.Statuses["500 internal_error"]);
         Assert.True(during.Statuses["503 unavailable"] == 0, second.Tail());
 
-        await Nodes.AgreeWithAsync(database, [first, second], output);
+        await AgreeAsync(database, [first, second]);
         var rows = await database.ReadRowsAsync();
         Audit.NothingWasHeldTwice(rows);
         Audit.EveryGrantIsThere(before.Grants.Concat(during.Grants), rows);
         await Eventually.Async(
             async () => (await database.ReadRowsAsync()).All(row => !row.IsOpen), lease * 3, first.Tail);
-        await Nodes.AgreeWithAsync(database, [first, second], output);
+        await AgreeAsync(database, [first, second]);
     }
 
     [Fact]
@@ -158,4 +158,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
             .Append(KeyValuePair.Create("TokenManager:Cluster:Discovery", "None"))
             .ToDictionary(),
     };
+
+    private async Task AgreeAsync(Database database, IReadOnlyList<NodeProcess> nodes) => output.WriteLine(
+        $"all nodes agree with the ledger after {(await Nodes.AgreeWithAsync(database, nodes)).TotalMilliseconds:0} ms");
 }

@@ -1,8 +1,6 @@
 using System.Diagnostics;
-using TokenManager.Testing;
-using Xunit.Abstractions;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 /// <summary>What several nodes must have in common.</summary>
 internal static class Nodes
@@ -10,7 +8,8 @@ internal static class Nodes
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
 
     /// <summary>Every node shows what the ledger says, a few seconds after the last request at the latest.</summary>
-    public static async Task AgreeWithAsync(Database database, IReadOnlyList<NodeProcess> nodes, ITestOutputHelper output)
+    /// <returns>How long it took until they all did.</returns>
+    public static async Task<TimeSpan> AgreeWithAsync(Database database, IReadOnlyList<NodeProcess> nodes)
     {
         var started = Stopwatch.GetTimestamp();
         var difference = "";
@@ -35,6 +34,6 @@ internal static class Nodes
             Soon,
             () => difference,
             "every node shows what the ledger says");
-        output.WriteLine($"all nodes agree with the ledger after {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms");
+        return Stopwatch.GetElapsedTime(started);
     }
 }

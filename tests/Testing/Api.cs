@@ -3,13 +3,12 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
-using TokenManager.Testing;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 /// <summary>What came back, if anything did.</summary>
 /// <param name="Status">Null: the connection broke before an answer.</param>
-/// <param name="Body">Null without an answer.</param>
+/// <param name="Body">Null without an answer, or when it is not JSON.</param>
 /// <param name="Took">How long the caller waited.</param>
 internal sealed record Reply(HttpStatusCode? Status, JsonElement? Body, TimeSpan Took)
 {
@@ -36,26 +35,36 @@ internal sealed record Listed(Guid TokenId, Guid? UserId, long? Started, long? E
 /// <summary>The HTTP contract as its clients see it.</summary>
 internal static class Api
 {
-    public static Task<Reply> ActivateAsync(this NodeProcess node, Guid user, Guid? key = null) => SendAsync(
-        node,
+    public static Task<Reply> ActivateAsync(this HttpClient client, Guid user, Guid? key = null) => SendAsync(
+        client,
         new HttpRequestMessage(HttpMethod.Post, "/api/tokens/activate")
         {
             Content = JsonContent.Create(new { user_id = user }),
             Headers = { { "Idempotency-Key", (key ?? Guid.NewGuid()).ToString() } },
         });
 
-    public static Task<Reply> ReleaseAsync(this NodeProcess node, Guid token, Guid usage) => SendAsync(
-        node,
+    public static Task<Reply> ActivateAsync(this NodeProcess node, Guid user, Guid? key = null) =>
+        node.Client.ActivateAsync(user, key);
+
+    public static Task<Reply> ReleaseAsync(this HttpClient client, Guid token, Guid usage) => SendAsync(
+        client,
         new HttpRequestMessage(HttpMethod.Post, $"/api/tokens/{token}/release")
         {
             Content = JsonContent.Create(new { usage_id = usage }),
         });
 
-    public static Task<Reply> ClearAsync(this NodeProcess node) =>
-        SendAsync(node, new HttpRequestMessage(HttpMethod.Post, "/api/tokens/clear"));
+    public static Task<Reply> ReleaseAsync(this NodeProcess node, Guid token, Guid usage) =>
+        node.Client.ReleaseAsync(token, usage);
 
-    public static Task<Reply> GetAsync(this NodeProcess node, string path) =>
-        SendAsync(node, new HttpRequestMessage(HttpMethod.Get, path));
+    public static Task<Reply> ClearAsync(this HttpClient client) =>
+        SendAsync(client, new HttpRequestMessage(HttpMethod.Post, "/api/tokens/clear"));
+
+    public static Task<Reply> ClearAsync(this NodeProcess node) => node.Client.ClearAsync();
+
+    public static Task<Reply> ReadAsync(this HttpClient client, string path) =>
+        SendAsync(client, new HttpRequestMessage(HttpMethod.Get, path));
+
+    public static Task<Reply> GetAsync(this NodeProcess node, string path) => node.Client.ReadAsync(path);
 
     public static async Task<IReadOnlyList<Listed>> ListAsync(this NodeProcess node)
     {
@@ -109,18 +118,23 @@ internal static class Api
 
     public static long Micro(TimeSpan span) => span.Ticks / TimeSpan.TicksPerMicrosecond;
 
-    private static async Task<Reply> SendAsync(NodeProcess node, HttpRequestMessage request)
+    private static async Task<Reply> SendAsync(HttpClient client, HttpRequestMessage request)
     {
         var started = Stopwatch.GetTimestamp();
         using (request)
         {
             try
             {
-                using var response = await node.Client.SendAsync(request);
-                var body = await response.Content.ReadFromJsonAsync<JsonElement>();
+                using var response = await client.SendAsync(request);
+                // A load balancer answers for itself with a page.
+                JsonElement? body = response.Content.Headers.ContentType?.MediaType is { } type
+                    && type.EndsWith("json", StringComparison.Ordinal)
+                    ? await response.Content.ReadFromJsonAsync<JsonElement>()
+                    : null;
                 return new Reply(response.StatusCode, body, Stopwatch.GetElapsedTime(started));
             }
-            catch (HttpRequestException)
+            // Broken, or, where the client has a limit of its own, given up.
+            catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
             {
                 return new Reply(null, null, Stopwatch.GetElapsedTime(started));
             }

@@ -1,4 +1,4 @@
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 /// <summary>What must hold of the rows of a ledger, whatever happened to whoever wrote them.</summary>
 internal static class Audit

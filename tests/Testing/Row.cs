@@ -1,4 +1,4 @@
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 /// <summary>One row of <c>token_usages</c>; times in microseconds since the Unix epoch.</summary>
 internal sealed record Row(

@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Testing;
 
 /// <summary>How often each kind of answer came.</summary>
 internal sealed class Tally
