@@ -28,19 +28,3 @@ public sealed record PoolSettings
     /// <summary>How many requests may wait in the pool at once; the next is refused as unavailable.</summary>
     public int MaxWaiting { get; init; } = 10_000;
 }
-
-/// <summary>Where a node is, and which others it knows of.</summary>
-public sealed record ClusterSettings
-{
-    /// <summary>The name other nodes reach this one by.</summary>
-    public string Hostname { get; init; } = "127.0.0.1";
-
-    /// <summary>The cluster port; 0 picks a free one.</summary>
-    public int Port { get; init; } = 4053;
-
-    /// <summary>The same ordered <c>host:port</c> list on every node; empty for a cluster of one.</summary>
-    public IReadOnlyList<string> SeedNodes { get; init; } = [];
-
-    /// <summary>How long the split brain resolver waits.</summary>
-    public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(3);
-}

@@ -101,6 +101,14 @@ internal static partial class ConfigurationKeys
         IsList = true,
     };
 
+    public static readonly ConfigurationKey Discovery = new(
+        "TokenManager:Cluster:Discovery",
+        "",
+        "empty, Database, Seeds or None",
+        (options, text) => text.Length == 0 ? options with { Discovery = null }
+            : Named<ClusterDiscovery>(text) is { } discovery ? options with { Discovery = discovery }
+            : null);
+
     public static readonly IReadOnlyList<ConfigurationKey> All =
     [
         Urls,
@@ -123,9 +131,12 @@ internal static partial class ConfigurationKeys
                 : null),
         Whole("TokenManager:Cluster:Port", "4053", 0, 65_535,
             (options, port) => options with { Cluster = options.Cluster with { Port = port } }),
+        Discovery,
         SeedNodes,
         Span("TokenManager:Cluster:StableAfter", "00:00:03", "00:00:01", "00:01:00",
             (options, span) => options with { Cluster = options.Cluster with { StableAfter = span } }),
+        Span("TokenManager:Shutdown:DrainDelay", "00:00:03", "00:00:00", "00:05:00",
+            (options, delay) => options with { DrainDelay = delay }),
         new("TokenManager:Management:Url", "http://127.0.0.1:8558",
             "empty (off) or one absolute http or https address such as http://127.0.0.1:8558",
             (options, text) => text.Length == 0 ? options with { ManagementUrl = null }
@@ -185,11 +196,14 @@ internal static partial class ConfigurationKeys
     private static ConfigurationKey Name<T>(string name, string @default, Func<NodeOptions, T, NodeOptions> set)
         where T : struct, Enum =>
         new(name, @default, string.Join(" or ", Enum.GetNames<T>()),
-            // Enum.TryParse would also take numbers and lists.
-            (options, text) => Array.FindIndex(
-                    Enum.GetNames<T>(), one => one.Equals(text, StringComparison.OrdinalIgnoreCase)) is >= 0 and var index
-                ? set(options, Enum.GetValues<T>()[index])
-                : null);
+            (options, text) => Named<T>(text) is { } value ? set(options, value) : null);
+
+    // Enum.TryParse would also take numbers and lists.
+    private static T? Named<T>(string text)
+        where T : struct, Enum =>
+        Array.FindIndex(Enum.GetNames<T>(), one => one.Equals(text, StringComparison.OrdinalIgnoreCase)) is >= 0 and var index
+            ? Enum.GetValues<T>()[index]
+            : null;
 
     private static int? WholeNumber(string text) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? value : null;

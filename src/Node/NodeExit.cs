@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Akka.Actor;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Console;
 using TokenManager.Actors.Ledger;
@@ -11,7 +12,7 @@ namespace TokenManager.Node;
 /// </summary>
 internal static class NodeExit
 {
-    // Coordinated shutdown's phases add up to 75 s at worst; the host must not give up before.
+    // Coordinated shutdown's phases add up to 75 s at worst; the host must not give up before. Draining comes on top.
     private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(90);
 
     /// <summary>Reads the options, lets the caller compose the application, runs it until it is told to stop.</summary>
@@ -69,7 +70,7 @@ internal static class NodeExit
         builder.WebHost.UseUrls([.. options.Urls]);
         // Already part of the urls; the host would warn about having both.
         builder.WebHost.UseSetting("http_ports", "").UseSetting("https_ports", "");
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = ShutdownTimeout + options.DrainDelay);
         TrimJsonTimestamps(builder.Services);
 
         await using var app = compose(builder, options);
@@ -90,11 +91,18 @@ internal static class NodeExit
             throw;
         }
 
+        var actors = CoordinatedShutdown.Get(app.Services.GetRequiredService<ActorSystem>());
         await StartLine.WriteWhenReadyAsync(app, options, stopping);
         await app.WaitForShutdownAsync();
         await ThrowIfFailedAsync(app);
-        return Environment.ExitCode;
+        return WasMeantToEnd(actors.ShutdownReason)
+            ? Environment.ExitCode
+            : Fail(["Token Manager ends because its cluster took this node out; start it again to let it join anew."]);
     }
+
+    // The host ends the actors with the first reason, an operator who lets the node leave with the second.
+    private static bool WasMeantToEnd(CoordinatedShutdown.Reason? reason) =>
+        reason is CoordinatedShutdown.ClrExitReason or CoordinatedShutdown.ClusterLeavingReason;
 
     // The host ends in order when a background service fails, and would call that a success.
     private static Task ThrowIfFailedAsync(WebApplication app) =>

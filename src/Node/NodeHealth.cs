@@ -22,6 +22,7 @@ internal static class NodeHealth
 
     public static void AddNodeHealth(this IServiceCollection services) => services.AddHealthChecks()
         .AddCheck<ActorSystemCheck>("actor-system", tags: [Liveness, Readiness])
+        .AddCheck<Drain>("drain", tags: [Readiness])
         .AddCheck<ClusterCheck>("cluster", tags: [Readiness])
         .AddCheck<PoolCheck>("pool", tags: [Readiness], timeout: CheckTimeout)
         .AddCheck<CacheCheck>("cache", tags: [Readiness])

@@ -32,6 +32,12 @@ internal sealed record NodeOptions
 
     public ClusterSettings Cluster { get; init; } = new();
 
+    /// <summary>As configured; null if it follows from the rest. <see cref="Cluster"/> has what holds.</summary>
+    public ClusterDiscovery? Discovery { get; init; }
+
+    /// <summary>How long a node goes on serving when it has said that it stops.</summary>
+    public TimeSpan DrainDelay { get; init; }
+
     /// <summary>Where the management API listens; null turns it off.</summary>
     public Uri? ManagementUrl { get; init; }
 
@@ -60,6 +66,7 @@ internal sealed record NodeOptions
             else errors.Add(key.Refuse(text));
         }
 
+        options = options with { Cluster = options.Cluster with { Discovery = options.EffectiveDiscovery } };
         errors.AddRange(ConfigurationKeys.Unknown(configuration));
         if (errors.Count == 0) errors.AddRange(options.Contradictions());
         return errors.Count == 0 ? new NodeOptionsResult.Valid(options) : new NodeOptionsResult.Invalid(errors);
@@ -68,16 +75,42 @@ internal sealed record NodeOptions
     // The generated text would print the connection string.
     public override string ToString() => $"{nameof(NodeOptions)} {{ Store = {StoreText.Of(Store)} }}";
 
+    private ClusterDiscovery EffectiveDiscovery =>
+        Discovery ?? (Store, Cluster.SeedNodes.Count) switch
+        {
+            (Store.Sqlite, _) => ClusterDiscovery.None,
+            (_, > 0) => ClusterDiscovery.Seeds,
+            _ => ClusterDiscovery.Database,
+        };
+
     private IEnumerable<string> Contradictions()
     {
-        if (Store is not Store.Sqlite) yield break;
+        var seeds = string.Join(',', Cluster.SeedNodes);
+        if (Cluster.SeedNodes.Count > 0 && Store is Store.Sqlite)
+        {
+            yield return $"{ConfigurationKeys.SeedNodes.Name} is \"{seeds}\"; allowed is empty, {ForOneNodeOnly}";
+        }
+        else if (Cluster.SeedNodes.Count > 0 && Cluster.Discovery is not ClusterDiscovery.Seeds)
+        {
+            yield return $"{ConfigurationKeys.SeedNodes.Name} is \"{seeds}\"; allowed is empty, because "
+                + $"{ConfigurationKeys.Discovery.Name} is {Cluster.Discovery}.";
+        }
 
-        if (Cluster.SeedNodes.Count > 0)
-            yield return $"{ConfigurationKeys.SeedNodes.Name} is \"{string.Join(',', Cluster.SeedNodes)}\"; allowed is empty, "
-                + "because SQLite serves exactly one node: for more, set "
-                + $"{ConfigurationKeys.ConnectionString.Name} to a PostgreSQL database.";
+        if (Cluster.Discovery is not ClusterDiscovery.None && Store is Store.Sqlite)
+        {
+            yield return $"{ConfigurationKeys.Discovery.Name} is \"{Cluster.Discovery}\"; allowed is None, {ForOneNodeOnly}";
+        }
+        else if (Cluster is { Discovery: ClusterDiscovery.Seeds, SeedNodes.Count: 0 })
+        {
+            yield return $"{ConfigurationKeys.Discovery.Name} is \"Seeds\"; allowed is Database or None while "
+                + $"{ConfigurationKeys.SeedNodes.Name} is empty.";
+        }
 
-        if (DataFolder.Problem(DataDirectory) is { } problem)
+        if (Store is Store.Sqlite && DataFolder.Problem(DataDirectory) is { } problem)
             yield return $"{ConfigurationKeys.DataDirectory.Refuse(DataDirectory)} {problem}";
     }
+
+    private static string ForOneNodeOnly =>
+        "because SQLite serves exactly one node: for more, set "
+        + $"{ConfigurationKeys.ConnectionString.Name} to a PostgreSQL database.";
 }

@@ -12,10 +12,12 @@ return await NodeExit.RunAsync(args, (builder, options) =>
         .AddTokenManagerServices(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
         .AddAkka("token-manager", akka => akka
             .AddNodeLogging()
-            .AddTokenManager(options.Pool, options.Cluster, options.Store))
+            .AddTokenManager(options.Pool, options.Cluster, options.Store, NodeVersion.Text))
+        .AddDrain(options.DrainDelay)
         .AddNodeHealth();
 
     var app = builder.Build();
+    app.UseDrain();
     app.UseTokenApi();
     app.MapTokenApi();
     app.MapNodeHealth();

@@ -52,8 +52,9 @@ public sealed class ErrorMiddlewareTests : IAsyncLifetime, IDisposable
         services =>
         {
             services.AddLogging(logging => logging.AddProvider(_logs));
-            services.Configure<RequestTimeoutOptions>(options =>
-                options.AddPolicy(TimeLimit.Policy, TimeLimit.For(TimeSpan.FromMilliseconds(100))));
+            services.Configure<RequestTimeoutOptions>(options => options
+                .AddPolicy(TimeLimit.Policy, TimeLimit.For(TimeSpan.FromMilliseconds(100)))
+                .AddPolicy(TimeLimit.ClearPolicy, TimeLimit.For(TimeSpan.FromMilliseconds(100))));
         },
         MapOddRoutes);
 

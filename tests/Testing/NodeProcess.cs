@@ -19,6 +19,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
 
     private readonly NodeSettings _settings;
     private readonly string? _ownDirectory;
+    private readonly int _clusterPort = FreePorts.Next();
     private Run _run;
     private Uri? _baseAddress;
     private HttpClient? _client;
@@ -203,8 +204,10 @@ public sealed partial class NodeProcess : IAsyncDisposable
 
         var configuration = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
         {
-            ["TokenManager:Cluster:Port"] = "0",
+            // The same in every run, as a platform would have it: a node that comes back is known by its address.
+            ["TokenManager:Cluster:Port"] = _clusterPort.ToString(CultureInfo.InvariantCulture),
             ["TokenManager:Management:Url"] = "",
+            ["TokenManager:Shutdown:DrainDelay"] = "00:00:00",
         };
         foreach (var (key, value) in _settings.Configuration) configuration[key] = value;
         // The address found in the first run stays the node's address.

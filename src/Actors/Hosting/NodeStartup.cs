@@ -2,21 +2,23 @@ using Akka.Actor;
 using Akka.Cluster;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using TokenManager.Actors.Formation;
 using TokenManager.Actors.Ledger;
 
 namespace TokenManager.Actors.Hosting;
 
 /// <summary>
-/// Brings a node from nothing to the cluster: migrates the database, records the configured pool size, joins. A
-/// database that is not there yet is waited for; meanwhile the node lives but is not ready.
+/// Brings a node from nothing to the cluster: migrates the database, records the configured pool size, joins, and goes
+/// on to show the others that it is alive. A database that is not there yet is waited for; meanwhile the node lives but
+/// is not ready.
 /// </summary>
 internal sealed class NodeStartup(
     ActorSystem system,
     ILedger ledger,
     Store store,
     PoolSettings pool,
-    ClusterSettings cluster,
     string appVersion,
+    ClusterFormation? formation,
     TimeProvider time,
     ILogger<NodeStartup> log) : BackgroundService
 {
@@ -29,11 +31,14 @@ internal sealed class NodeStartup(
         await PrepareDatabaseAsync(stoppingToken);
         await WarmUpAsync(stoppingToken);
 
+        if (formation is not null)
+        {
+            await formation.RunAsync(stoppingToken);
+            return;
+        }
+
         var node = Cluster.Get(system);
-        if (cluster.SeedNodes.Count == 0)
-            node.Join(node.SelfAddress);
-        else
-            node.JoinSeedNodes(cluster.SeedNodes.Select(seed => Address.Parse($"akka.tcp://{system.Name}@{seed}")));
+        node.Join(node.SelfAddress);
     }
 
     private async Task WarmUpAsync(CancellationToken stoppingToken)

@@ -14,6 +14,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using TokenManager.Actors.Cache;
+using TokenManager.Actors.Formation;
 using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tokens;
@@ -30,6 +31,7 @@ public static class TokenManagerHosting
     /// </summary>
     public static IServiceCollection AddTokenManagerServices(
         this IServiceCollection services, PoolSettings pool, ClusterSettings cluster, Store store, string appVersion) => services
+        .AddFormation(cluster, store)
         .AddSingleton<ILedger>(provider => Ledgers.Create(store, provider.GetRequiredService<TimeProvider>()))
         .AddSingleton(provider => new TokenCache(provider.GetRequiredService<ITokenRenderer>()))
         .AddSingleton<ITokenCache>(provider => provider.GetRequiredService<TokenCache>())
@@ -51,20 +53,42 @@ public static class TokenManagerHosting
             provider.GetRequiredService<ILedger>(),
             store,
             pool,
-            cluster,
             appVersion,
+            provider.GetService<ClusterFormation>(),
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<NodeStartup>>()));
 
     /// <summary>Adds everything that one node runs. The node joins no cluster by itself.</summary>
     public static AkkaConfigurationBuilder AddTokenManager(
-        this AkkaConfigurationBuilder builder, PoolSettings pool, ClusterSettings cluster, Store store) => builder
+        this AkkaConfigurationBuilder builder, PoolSettings pool, ClusterSettings cluster, Store store, string appVersion) =>
+        builder
         .AddHocon(ProductConfig(), HoconAddMode.Prepend)
-        .AddClusterNode(cluster)
+        .AddClusterNode(cluster, appVersion)
         .AddJournal(store)
         .AddTokens()
         .AddPool(pool)
         .AddCache();
+
+    private static IServiceCollection AddFormation(
+        this IServiceCollection services, ClusterSettings cluster, Store store)
+    {
+        if (cluster.Discovery is ClusterDiscovery.None)
+            return services;
+
+        if (store is not Store.Postgres(var connectionString))
+            throw new ArgumentException("Nodes find each other through PostgreSQL only.", nameof(store));
+
+        return services
+            .AddSingleton(_ => new ClusterDatabase(connectionString))
+            .AddSingleton<ClusterRegistry>()
+            .AddSingleton<PostgresLeases>()
+            .AddSingleton(provider => new ClusterFormation(
+                provider.GetRequiredService<ActorSystem>(),
+                provider.GetRequiredService<ClusterRegistry>(),
+                cluster,
+                provider.GetRequiredService<TimeProvider>(),
+                provider.GetRequiredService<ILogger<ClusterFormation>>()));
+    }
 
     private static Config ProductConfig()
     {
@@ -74,14 +98,22 @@ public static class TokenManagerHosting
     }
 
     private static AkkaConfigurationBuilder AddClusterNode(
-        this AkkaConfigurationBuilder builder, ClusterSettings settings) => builder
+        this AkkaConfigurationBuilder builder, ClusterSettings settings, string appVersion) => builder
         .WithRemoting(new RemoteOptions { HostName = settings.Hostname, Port = settings.Port })
         .WithClustering()
         .WithDistributedPubSub(role: string.Empty)
         .AddHocon(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"akka.cluster.split-brain-resolver.stable-after = {settings.StableAfter.TotalMilliseconds}ms"),
+                $$"""
+                akka.cluster {
+                  app-version = "{{appVersion}}"
+                  split-brain-resolver {
+                    active-strategy = {{(settings.Discovery is ClusterDiscovery.None ? "keep-majority" : "lease-majority")}}
+                    stable-after = {{settings.StableAfter.TotalMilliseconds}}ms
+                  }
+                }
+                """),
             HoconAddMode.Prepend);
 
     private static AkkaConfigurationBuilder AddJournal(this AkkaConfigurationBuilder builder, Store store)

@@ -487,6 +487,7 @@ internal abstract class SqlLedger : IOwnedLedger
         Func<DbConnection, TimeLimit, Task<T>> work,
         CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         using var limit = new TimeLimit(cancellationToken);
         var outcomeUnknown = false;
         for (var tries = 0; ; tries++)

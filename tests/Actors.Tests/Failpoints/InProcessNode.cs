@@ -30,7 +30,7 @@ internal sealed class InProcessNode : IAsyncDisposable
             .AddTokenManagerServices(pool, cluster, store, "1.0")
             .AddAkka("token-manager", (akka, _) =>
             {
-                akka.AddTokenManager(pool, cluster, store);
+                akka.AddTokenManager(pool, cluster, store, "1.0");
                 if (failpoint is null) return;
                 akka.AddSetup(new FailpointSetup(failpoint));
                 akka.AddHocon(

@@ -35,7 +35,7 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
             .AddTokenManagerServices(pool, cluster, store, "0.0.1")
             .AddAkka("token-manager", akka => akka
                 .ConfigureLoggers(loggers => loggers.ClearLoggers().AddLoggerFactory())
-                .AddTokenManager(pool, cluster, store));
+                .AddTokenManager(pool, cluster, store, "1.0"));
         _host = builder.Build();
     }
 

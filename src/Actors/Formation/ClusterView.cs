@@ -1,0 +1,13 @@
+namespace TokenManager.Actors.Formation;
+
+/// <summary>What the database says of the cluster to a node that wants to join it.</summary>
+/// <param name="Epoch">Counts the clusters that were ever formed; 0 before the first.</param>
+/// <param name="IsAlive">Some member gave a sign of life lately.</param>
+/// <param name="Others">Nodes of the present cluster at other addresses, dead ones included, but none that left.</param>
+internal sealed record ClusterView(long Epoch, bool IsAlive, IReadOnlyList<RegisteredNode> Others);
+
+/// <summary>A node of the present cluster.</summary>
+/// <param name="Address">Where its actor system is.</param>
+/// <param name="IsAlive">It gave a sign of life lately.</param>
+/// <param name="HasJoined">False while it forms the cluster.</param>
+internal sealed record RegisteredNode(string Address, bool IsAlive, bool HasJoined);

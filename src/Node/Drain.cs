@@ -1,0 +1,64 @@
+using Akka.Actor;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace TokenManager.Node;
+
+/// <summary>
+/// The beginning of an orderly end: the node says that it is not ready, and goes on serving until load balancers have
+/// heard it. Each answer meanwhile closes its connection, so that callers come back elsewhere.
+/// </summary>
+internal sealed class Drain(TimeSpan delay, IHostApplicationLifetime lifetime, ActorSystem system, TimeProvider time)
+    : IHostedLifecycleService, IHealthCheck
+{
+    private volatile bool _isDraining;
+
+    public bool IsDraining => _isDraining;
+
+    /// <summary>Runs before anything is stopped.</summary>
+    public async Task StoppingAsync(CancellationToken cancellationToken)
+    {
+        _isDraining = true;
+        // Nobody has come to a node that never started, and nobody gets anything from one whose actors are gone.
+        if (!lifetime.ApplicationStarted.IsCancellationRequested || delay == TimeSpan.Zero)
+            return;
+
+        await Task.WhenAny(Task.Delay(delay, time, cancellationToken), system.WhenTerminated);
+    }
+
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
+        Task.FromResult(_isDraining ? HealthCheckResult.Unhealthy("the node is stopping") : HealthCheckResult.Healthy());
+
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
+
+/// <summary>Puts <see cref="Drain"/> into the node.</summary>
+internal static class DrainHosting
+{
+    public static IServiceCollection AddDrain(this IServiceCollection services, TimeSpan delay) => services
+        .AddSingleton(provider => new Drain(
+            delay,
+            provider.GetRequiredService<IHostApplicationLifetime>(),
+            provider.GetRequiredService<ActorSystem>(),
+            provider.GetRequiredService<TimeProvider>()))
+        .AddHostedService(provider => provider.GetRequiredService<Drain>());
+
+    /// <summary>Comes first, so that every answer passes it.</summary>
+    public static void UseDrain(this WebApplication app)
+    {
+        var drain = app.Services.GetRequiredService<Drain>();
+        app.Use((context, next) =>
+        {
+            if (drain.IsDraining && HttpProtocol.IsHttp11(context.Request.Protocol))
+                context.Response.Headers.Connection = "close";
+            return next(context);
+        });
+    }
+}
