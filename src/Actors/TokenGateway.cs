@@ -21,6 +21,7 @@ internal sealed class TokenGateway(
 {
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.25);
     private static readonly TimeSpan FirstAskAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan LastAskAgain = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
@@ -125,17 +126,17 @@ internal sealed class TokenGateway(
         await AskAsync(pool, new PoolQuery.GetStatus(), StatusTimeout, cancellationToken) as PoolStatus;
 
     /// <summary>
-    /// Asks again and again, twice as long apart each time: a moving pool is found soon, and a slow one is not asked the
-    /// same over and over. The answer to any of the asks counts.
+    /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, and a slow one is
+    /// not asked the same over and over. The answer to any of the asks counts.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         var asks = new List<Task<object?>>();
-        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait *= 2)
+        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait = Sooner(wait * 2, LastAskAgain))
         {
             asks.Add(AskAsync(pool, request, left, cancellationToken));
-            var pause = Task.Delay(left < wait ? left : wait, cancellationToken);
+            var pause = Task.Delay(Sooner(left, wait), cancellationToken);
             var first = await Task.WhenAny([.. asks, pause]);
             if (first is Task<object?> answered && await answered is { } answer)
             {
@@ -154,6 +155,8 @@ internal sealed class TokenGateway(
 
         return null;
     }
+
+    private static TimeSpan Sooner(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     /// <summary>The only place that Asks.</summary>
     /// <returns>Null if there was no answer in time.</returns>

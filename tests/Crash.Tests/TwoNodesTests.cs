@@ -13,7 +13,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     public async Task Two_nodes_that_race_for_the_same_users_never_let_anything_be_held_twice()
     {
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1));
+        var settings = Strangers(database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1)));
         await using var first = NodeProcess.Launch(settings);
         await using var second = NodeProcess.Launch(settings);
         await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
@@ -87,7 +87,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     {
         var lease = TimeSpan.FromSeconds(2);
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = database.Node(30, lease, sweep: TimeSpan.FromSeconds(1));
+        var settings = Strangers(database.Node(30, lease, sweep: TimeSpan.FromSeconds(1)));
         await using var first = NodeProcess.Launch(settings);
         await using var second = NodeProcess.Launch(settings);
         await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
@@ -127,7 +127,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     public async Task A_token_that_came_back_to_a_node_that_had_it_before_is_still_good_after_a_restart()
     {
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = database.Node(1, TimeSpan.FromMinutes(2));
+        var settings = Strangers(database.Node(1, TimeSpan.FromMinutes(2)));
         await using var first = NodeProcess.Launch(settings);
         await using var second = NodeProcess.Launch(settings);
         await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
@@ -153,4 +153,12 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
 
     private async Task AgreeAsync(Database database, IReadOnlyList<NodeProcess> nodes) => output.WriteLine(
         $"all nodes agree with the ledger after {(await Nodes.AgreeWithAsync(database, nodes)).TotalMilliseconds:0} ms");
+
+    // Each a cluster of one, although they could find each other.
+    private static NodeSettings Strangers(NodeSettings settings) => settings with
+    {
+        Configuration = settings.Configuration
+            .Append(KeyValuePair.Create("TokenManager:Cluster:Discovery", "None"))
+            .ToDictionary(),
+    };
 }

@@ -30,6 +30,10 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Cluster:Port", "65535" },
         { "TokenManager:Cluster:StableAfter", "00:00:01" },
         { "TokenManager:Cluster:StableAfter", "00:01:00" },
+        { "TokenManager:Cluster:Discovery", "" },
+        { "TokenManager:Cluster:Discovery", "none" },
+        { "TokenManager:Shutdown:DrainDelay", "00:00:00" },
+        { "TokenManager:Shutdown:DrainDelay", "00:05:00" },
         { "TokenManager:Management:Url", "" },
         { "TokenManager:Management:Url", "http://0.0.0.0:8558" },
     };
@@ -69,6 +73,10 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Cluster:SeedNodes", "node-1:0" },
         { "TokenManager:Cluster:SeedNodes", "node-1:4053," },
         { "TokenManager:Cluster:SeedNodes", "akka.tcp://system@node-1:4053" },
+        { "TokenManager:Cluster:Discovery", "Database,Seeds" },
+        { "TokenManager:Cluster:Discovery", "1" },
+        { "TokenManager:Shutdown:DrainDelay", "00:05:00.001" },
+        { "TokenManager:Shutdown:DrainDelay", "3" },
         { "TokenManager:Cluster:StableAfter", "00:00:00.500" },
         { "TokenManager:Cluster:StableAfter", "00:01:01" },
         { "TokenManager:Management:Url", "8558" },
@@ -83,6 +91,7 @@ public sealed class NodeOptionsTests : IDisposable
         Assert.Equal(new PoolSettings(), options.Pool);
         Assert.Equal(new ClusterSettings() with { SeedNodes = options.Cluster.SeedNodes }, options.Cluster);
         Assert.Empty(options.Cluster.SeedNodes);
+        Assert.Equal(TimeSpan.FromSeconds(3), options.DrainDelay);
         Assert.Equal(["http://localhost:4000"], options.Urls);
         Assert.Equal(new Uri("http://127.0.0.1:8558"), options.ManagementUrl);
         Assert.Equal(new Store.Sqlite(Path.Combine(_folder, "tokenmanager.db")), options.Store);
@@ -152,6 +161,41 @@ public sealed class NodeOptionsTests : IDisposable
             ("TokenManager:Cluster:SeedNodes:1", "[::1]:4054"),
             ("TokenManager:Cluster:SeedNodes:0", "b:4053")).Cluster.SeedNodes);
     }
+
+    [Theory]
+    [InlineData("", "", ClusterDiscovery.Database)]
+    [InlineData("", "a:1", ClusterDiscovery.Seeds)]
+    [InlineData("Seeds", "a:1", ClusterDiscovery.Seeds)]
+    [InlineData("database", "", ClusterDiscovery.Database)]
+    [InlineData("None", "", ClusterDiscovery.None)]
+    public void On_PostgreSQL_nodes_find_each_other_through_it_unless_told_otherwise(
+        string discovery, string seeds, ClusterDiscovery expected) =>
+        Assert.Equal(
+            expected,
+            Valid(
+                ("ConnectionStrings:TokenManager", "Host=db"),
+                ("TokenManager:Cluster:Discovery", discovery),
+                ("TokenManager:Cluster:SeedNodes", seeds)).Cluster.Discovery);
+
+    [Theory]
+    [InlineData("Database", "a:1", "TokenManager:Cluster:SeedNodes is \"a:1\"; allowed is empty, because TokenManager:Cluster:Discovery is Database.")]
+    [InlineData("None", "a:1", "TokenManager:Cluster:SeedNodes is \"a:1\"; allowed is empty, because TokenManager:Cluster:Discovery is None.")]
+    [InlineData("Seeds", "", "TokenManager:Cluster:Discovery is \"Seeds\"; allowed is Database or None while TokenManager:Cluster:SeedNodes is empty.")]
+    public void A_way_to_find_others_that_contradicts_the_seed_nodes_is_refused(string discovery, string seeds, string expected) =>
+        Assert.Equal(
+            expected,
+            Assert.Single(Invalid(
+                ("ConnectionStrings:TokenManager", "Host=db"),
+                ("TokenManager:Cluster:Discovery", discovery),
+                ("TokenManager:Cluster:SeedNodes", seeds))));
+
+    [Fact]
+    public void With_the_embedded_database_there_is_nobody_to_find() =>
+        Assert.Equal(
+            "TokenManager:Cluster:Discovery is \"Database\"; allowed is None, because SQLite serves exactly one node: for more, "
+                + "set ConnectionStrings:TokenManager to a PostgreSQL database.",
+            Assert.Single(Invalid(
+                ("TokenManager:Cluster:Discovery", "Database"), ("TokenManager:DataDirectory", _folder))));
 
     [Fact]
     public void Seed_nodes_given_both_ways_are_refused() =>

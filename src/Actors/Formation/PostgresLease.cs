@@ -18,11 +18,15 @@ public sealed class PostgresLease : Lease
 
     /// <summary>Made by Akka.NET, by name.</summary>
     public PostgresLease(LeaseSettings settings, ExtendedActorSystem system)
+        : this(settings, DependencyResolver.For(system).Resolver.GetService<PostgresLeases>(), system.WhenTerminated)
+    {
+    }
+
+    internal PostgresLease(LeaseSettings settings, PostgresLeases leases, Task ended)
         : base(settings)
     {
-        ArgumentNullException.ThrowIfNull(system);
-        _leases = DependencyResolver.For(system).Resolver.GetService<PostgresLeases>();
-        _ended = system.WhenTerminated;
+        _leases = leases;
+        _ended = ended;
     }
 
     private sealed record Possession(long Fence, long Asked, CancellationTokenSource Released);

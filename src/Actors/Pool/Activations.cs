@@ -1,0 +1,333 @@
+using TokenManager.Actors.Tokens;
+
+namespace TokenManager.Actors.Pool;
+
+/// <summary>
+/// Activations whose outcome is not known yet: one for each usage id, and one for each user. An activation waits for a
+/// token, or for the user's own overdue one, or for the answer of the token that it asked.
+/// </summary>
+/// <param name="settings">The pool's settings.</param>
+/// <param name="books">Who is free.</param>
+/// <param name="outbox">What is to be done.</param>
+/// <param name="ledger">Comes into doubt when a token does not answer.</param>
+/// <param name="releases">Evictions.</param>
+/// <param name="admitAgain">Called for each request that waited for the outcome of another one of the same user.</param>
+internal sealed class Activations(
+    PoolSettings settings,
+    PoolBooks books,
+    PoolOutbox outbox,
+    LedgerHealth ledger,
+    Releases releases,
+    Action<PoolRequest.ActivateToken, Caller, TimeSpan> admitAgain)
+{
+    private readonly Dictionary<Guid, Activation> _byUsage = [];
+    private readonly Dictionary<Guid, Activation> _byUser = [];
+    private readonly LinkedList<Activation> _waitingForToken = [];
+    private readonly List<Activation> _ticking = [];
+
+    public bool AnyWaitsForToken => _waitingForToken.Count > 0;
+
+    public Activation? Find(Guid usageId) => _byUsage.GetValueOrDefault(usageId);
+
+    public Activation? FindOfUser(Guid userId) => _byUser.GetValueOrDefault(userId);
+
+    /// <summary>Begins with any token, as soon as the user's own overdue one is out of the way.</summary>
+    public void Start(PoolRequest.ActivateToken request, Caller caller, TimeSpan now)
+    {
+        var activation = Begin(request, caller);
+        if (books.HeldBy(request.UserId) is not null)
+            Park(activation, now);
+        else
+            Seek(activation, now);
+    }
+
+    /// <summary>Begins with the token whose row has the usage: it answers for it.</summary>
+    public void StartAt(Slot holder, PoolRequest.ActivateToken request, Caller caller, TimeSpan now) =>
+        AskHolder(Begin(request, caller), holder, now);
+
+    /// <summary>There is no token to be had.</summary>
+    public PoolAnswer Exhausted(TimeSpan now)
+    {
+        if (books.NextReleaseAfter(now) is { } retryAfter)
+            return new PoolAnswer.Exhausted(retryAfter);
+
+        // Nothing is lent for certain. Where outcomes are unknown, nobody can say that the pool is exhausted.
+        return _byUsage.Values.Any(activation => activation.OutcomeUnknown)
+            ? new PoolAnswer.Unavailable(OutcomeUnknown: false)
+            : new PoolAnswer.Exhausted(settings.Lease);
+    }
+
+    // ---- what tokens answer
+
+    /// <summary>The usage runs.</summary>
+    public void Granted(Usage usage, TimeSpan now)
+    {
+        if (Find(usage.UsageId) is { } activation && activation.Request.UserId == usage.UserId)
+            Finish(activation, new PoolAnswer.Granted(usage), now);
+    }
+
+    /// <summary>The token that was asked is lent to somebody else.</summary>
+    public void TokenInUse(Slot slot, Guid usageId, TimeSpan now)
+    {
+        if (AskedOf(slot, usageId) is not { } activation)
+            return;
+
+        GiveUpToken(activation);
+        if (now < activation.GivesUpAt && books.NextFree == slot)
+            Park(activation, now);
+        else if (now < activation.GivesUpAt)
+            Seek(activation, now);
+        else
+            Finish(activation, Exhausted(now), now);
+    }
+
+    /// <summary>The user has another token.</summary>
+    public void UserHolds(Slot slot, Guid usageId, bool isOverdue, TimeSpan now)
+    {
+        if (AskedOf(slot, usageId) is not { } activation)
+            return;
+
+        GiveUpToken(activation);
+        if (isOverdue && now < activation.GivesUpAt)
+            Park(activation, now);
+        else
+            Finish(activation, new PoolAnswer.UserAlreadyActive(), now);
+    }
+
+    /// <summary>The usage id stands for a grant elsewhere: if it is this very one, its token answers for it.</summary>
+    public void UsageIdTaken(Slot slot, Guid usageId, Usage usage, TimeSpan now)
+    {
+        if (AskedOf(slot, usageId) is not { } activation)
+            return;
+
+        GiveUpToken(activation);
+        if (!usage.IsOpen || usage.UserId != activation.Request.UserId)
+        {
+            Finish(activation, new PoolAnswer.UsageIdReused(), now);
+        }
+        else if (books.Find(usage.TokenId) is { } holder)
+        {
+            AskHolder(activation, holder, now);
+        }
+        else
+        {
+            outbox.Add(new PoolEffect.Reload());
+            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+        }
+    }
+
+    /// <summary>The token could not do it.</summary>
+    public void Failed(Slot slot, Guid usageId, bool outcomeUnknown, TimeSpan now)
+    {
+        if (AskedOf(slot, usageId) is not { } activation)
+            return;
+
+        activation.OutcomeUnknown |= outcomeUnknown;
+        if (activation.OutcomeUnknown)
+            activation.NextAsk = now + Retry.AfterFailure(activation.Asks);
+        else
+            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: false), now);
+    }
+
+    /// <summary>The ledger was read for this usage: nobody waits for it any more, and its token never answers.</summary>
+    public void EndAbandoned(Guid usageId, TimeSpan now)
+    {
+        if (Find(usageId) is { } activation && activation.IsAbandonedAt(now))
+            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+    }
+
+    // ---- time
+
+    /// <summary>Asks and looks again, and lets go of callers that have surely given up.</summary>
+    public void Tick(TimeSpan now)
+    {
+        if (_byUsage.Count == 0)
+            return;
+
+        // Finishing one may begin others, and may have finished another.
+        _ticking.AddRange(_byUsage.Values);
+        foreach (var activation in _ticking)
+        {
+            if (Find(activation.Request.UsageId) == activation)
+                Tick(activation, now);
+        }
+
+        _ticking.Clear();
+    }
+
+    /// <summary>Gives those that wait for a token what has come back, the first one first.</summary>
+    public void ServeWaiting(TimeSpan now)
+    {
+        while (_waitingForToken.First is { Value: var next } && books.NextFree is not null)
+        {
+            StopWaiting(next);
+            Seek(next, now);
+        }
+
+        EvictForWaiting(now);
+    }
+
+    private void Tick(Activation activation, TimeSpan now)
+    {
+        if (activation.OutcomeUnknown)
+            outbox.DropLate(activation.Callers, now);
+        DropLateFollowers(activation, now);
+        if (activation.NextAsk > now)
+            return;
+
+        if (activation.Slot is not null)
+        {
+            // No answer in time is no answer at all: the ask, or what it led to, may still take effect.
+            activation.OutcomeUnknown = true;
+            ledger.Doubt();
+            Ask(activation, now);
+            if (activation.IsAbandonedAt(now))
+                outbox.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
+        }
+        else if (now < activation.GivesUpAt || books.LentAs(activation.Request.UsageId) is not null)
+        {
+            Seek(activation, now);
+        }
+        else
+        {
+            Finish(
+                activation,
+                books.HeldBy(activation.Request.UserId) is not null
+                    ? new PoolAnswer.UserAlreadyActive()
+                    : new PoolAnswer.Unavailable(OutcomeUnknown: false),
+                now);
+        }
+    }
+
+    private void DropLateFollowers(Activation activation, TimeSpan now)
+    {
+        while (activation.Followers.TryPeek(out var first) && first.Caller.GivesUpAt <= now)
+        {
+            activation.Followers.Dequeue();
+            outbox.ReplyHeld(first.Caller, new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        }
+    }
+
+    // ---- from the beginning to the end
+
+    private Activation Begin(PoolRequest.ActivateToken request, Caller caller)
+    {
+        var activation = new Activation(request, caller.GivesUpAt);
+        activation.Callers.Add(outbox.Hold(caller));
+        _byUsage.Add(request.UsageId, activation);
+        _byUser.Add(request.UserId, activation);
+        return activation;
+    }
+
+    /// <summary>Finds a token for an activation that has none.</summary>
+    private void Seek(Activation activation, TimeSpan now)
+    {
+        if (books.LentAs(activation.Request.UsageId) is { } own)
+        {
+            // An earlier ask was carried out after all.
+            AskHolder(activation, own, now);
+        }
+        else if (books.HeldBy(activation.Request.UserId) is { } holder)
+        {
+            if (holder.IsOverdueAt(now) && now < activation.GivesUpAt)
+                Park(activation, now);
+            else
+                Finish(activation, new PoolAnswer.UserAlreadyActive(), now);
+        }
+        else if (books.NextFree is { } slot)
+        {
+            books.Reserve(slot, activation.Request.UsageId);
+            activation.Slot = slot;
+            Ask(activation, now);
+        }
+        else if (settings.WhenExhausted is WhenExhausted.EvictOldest && now < activation.GivesUpAt)
+        {
+            activation.NextAsk = activation.GivesUpAt;
+            activation.WaitingNode = _waitingForToken.AddLast(activation);
+            EvictForWaiting(now);
+        }
+        else
+        {
+            Finish(activation, Exhausted(now), now);
+        }
+    }
+
+    /// <summary>Looks again shortly: what stands in the way is past its time, and has been told so.</summary>
+    private void Park(Activation activation, TimeSpan now)
+    {
+        activation.NextAsk = now + Retry.First;
+        if (activation.HasWokenHolder || books.HeldBy(activation.Request.UserId) is not { } holder)
+            return;
+
+        // Once: from then on it is woken in the rhythm of all that are overdue.
+        activation.HasWokenHolder = true;
+        if (holder.WakeAt > now)
+            books.WakeAt(holder, now);
+    }
+
+    /// <summary>One eviction under way for each that waits, the longest held first.</summary>
+    private void EvictForWaiting(TimeSpan now)
+    {
+        var wanted = _waitingForToken.Count - releases.Evicting;
+        if (wanted <= 0)
+            return;
+
+        var victims = books.LongestHeld
+            .Where(slot => !releases.IsUnderWay(slot.TokenId, slot.Usage!.UsageId))
+            .Take(wanted)
+            .ToArray();
+        foreach (var slot in victims)
+            releases.Start(slot.TokenId, slot.Usage!.UsageId, EndReason.Evicted, now);
+    }
+
+    private void AskHolder(Activation activation, Slot holder, TimeSpan now)
+    {
+        // The row is there: whatever becomes of this ask, "nothing was granted" is never the answer.
+        activation.OutcomeUnknown = true;
+        activation.Slot = holder;
+        Ask(activation, now);
+    }
+
+    private void Ask(Activation activation, TimeSpan now)
+    {
+        activation.Asks++;
+        activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
+        outbox.Tell(new TokenCommand.Activate(
+            activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease));
+    }
+
+    private Activation? AskedOf(Slot slot, Guid usageId) =>
+        Find(usageId) is { } activation && activation.Slot == slot ? activation : null;
+
+    private void Finish(Activation activation, PoolAnswer answer, TimeSpan now)
+    {
+        GiveUpToken(activation);
+        StopWaiting(activation);
+        _byUsage.Remove(activation.Request.UsageId);
+        _byUser.Remove(activation.Request.UserId);
+        foreach (var caller in activation.Callers)
+            outbox.ReplyHeld(caller, answer);
+
+        foreach (var (request, caller) in activation.Followers)
+        {
+            outbox.LetGo();
+            admitAgain(request, caller, now);
+        }
+    }
+
+    private void GiveUpToken(Activation activation)
+    {
+        if (activation.Slot is { } slot)
+            books.Unreserve(slot, activation.Request.UsageId);
+        activation.Slot = null;
+    }
+
+    private void StopWaiting(Activation activation)
+    {
+        if (activation.WaitingNode is not { } node)
+            return;
+
+        _waitingForToken.Remove(node);
+        activation.WaitingNode = null;
+    }
+}
