@@ -22,6 +22,8 @@ internal sealed class TokenGateway(
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(4.25);
     private static readonly TimeSpan FirstAskAgain = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastAskAgain = TimeSpan.FromSeconds(1);
+    // A timer knows no shorter one: what is left of the time would be spent on one ask after another.
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
@@ -133,7 +135,7 @@ internal sealed class TokenGateway(
     {
         var start = time.GetTimestamp();
         var asks = new List<Task<object?>>();
-        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left > TimeSpan.Zero; wait = Sooner(wait * 2, LastAskAgain))
+        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
             asks.Add(AskAsync(pool, request, left, cancellationToken));
             var pause = Task.Delay(Sooner(left, wait), cancellationToken);

@@ -61,6 +61,16 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task In_its_last_moment_a_request_is_not_asked_over_and_over()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        _time.Advance(TimeSpan.FromSeconds(4.2495));
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
+        Assert.False(_pool.HasMessages);
+    }
+
+    [Fact]
     public async Task A_clear_is_sent_once_and_only_to_a_pool_that_is_there()
     {
         var result = _gateway.ClearAsync(CancellationToken.None);

@@ -151,6 +151,9 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
         Audit.TheJournalAgrees(rows, await database.ReadJournalAsync());
     }
 
+    private async Task AgreeAsync(Database database, IReadOnlyList<NodeProcess> nodes) => output.WriteLine(
+        $"all nodes agree with the ledger after {(await Nodes.AgreeWithAsync(database, nodes)).TotalMilliseconds:0} ms");
+
     // Each a cluster of one, although they could find each other.
     private static NodeSettings Strangers(NodeSettings settings) => settings with
     {
@@ -158,7 +161,4 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
             .Append(KeyValuePair.Create("TokenManager:Cluster:Discovery", "None"))
             .ToDictionary(),
     };
-
-    private async Task AgreeAsync(Database database, IReadOnlyList<NodeProcess> nodes) => output.WriteLine(
-        $"all nodes agree with the ledger after {(await Nodes.AgreeWithAsync(database, nodes)).TotalMilliseconds:0} ms");
 }

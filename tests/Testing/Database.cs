@@ -51,6 +51,10 @@ internal sealed class Database : IDisposable
     public static async Task<Database> CreateAsync(PrivatePostgres server) =>
         new(server, null, await server.CreateDatabaseAsync());
 
+    /// <summary>For a node that cannot reach the server's address.</summary>
+    public string SocketConnectionString =>
+        new NpgsqlConnectionStringBuilder(_connectionString) { Host = Server!.SocketFolder }.ConnectionString;
+
     public NodeSettings Node(int size, TimeSpan lease, TimeSpan? sweep = null)
     {
         var configuration = new Dictionary<string, string>

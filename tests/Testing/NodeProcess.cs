@@ -17,7 +17,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
     private static readonly string[] OwnPrefixes =
         ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "TokenManager__", "ConnectionStrings__", "Logging__"];
 
-    private readonly NodeSettings _settings;
+    private NodeSettings _settings;
     private readonly string? _ownDirectory;
     private readonly int _clusterPort = FreePorts.Next();
     private Run _run;
@@ -39,6 +39,9 @@ public sealed partial class NodeProcess : IAsyncDisposable
 
     /// <summary>Whether the present run's process has ended.</summary>
     public bool HasExited => _run.Process.HasExited;
+
+    /// <summary>The exit code of the present run, which has ended.</summary>
+    public int ExitCode => _run.Process.ExitCode;
 
     /// <summary>The resident memory of the present run in bytes. Linux only.</summary>
     public long ResidentMemory => File.ReadLines($"/proc/{NodeProcessId()}/status")
@@ -161,9 +164,11 @@ public sealed partial class NodeProcess : IAsyncDisposable
     }
 
     /// <summary>Starts a node that has ended again, like <see cref="RestartAsync"/>, and waits for nothing.</summary>
-    public void Relaunch()
+    /// <param name="settings">Settings that replace the present ones, such as another build's assembly; its address stays.</param>
+    public void Relaunch(NodeSettings? settings = null)
     {
         if (!HasExited) throw new InvalidOperationException("The node is still running.");
+        _settings = settings ?? _settings;
         _run.Process.Dispose();
         _run = Begin();
     }
@@ -197,7 +202,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
 
     private Run Begin()
     {
-        string[] command = [.. _settings.Wrapper, "dotnet", NodePath(), .. _settings.Arguments];
+        string[] command = [.. _settings.Wrapper, "dotnet", _settings.Assembly ?? NodePath(), .. _settings.Arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = WorkingDirectory,

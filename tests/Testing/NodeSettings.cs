@@ -12,6 +12,9 @@ public sealed record NodeSettings
     /// <summary>Command-line arguments of the node.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
+    /// <summary>The node's assembly; null for the one that was built with the tests.</summary>
+    public string? Assembly { get; init; }
+
     /// <summary>A command that starts the node, such as <c>faketime -f +1h</c>; empty for none.</summary>
     public IReadOnlyList<string> Wrapper { get; init; } = [];
 

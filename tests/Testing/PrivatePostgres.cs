@@ -82,6 +82,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
         }
     }
 
+    /// <summary>The folder with the server's Unix socket, which network namespaces do not hide. Only for root.</summary>
+    public string SocketFolder => _folder;
+
     private string DataFolder => Path.Combine(_folder, "data");
 
     /// <summary>Makes an empty database with a name of its own.</summary>

@@ -1,0 +1,58 @@
+using System.Globalization;
+using TokenManager.Testing;
+
+namespace TokenManager.Cluster.Drills;
+
+/// <summary>One node of a cluster, over all its restarts.</summary>
+internal sealed class ClusterNode : IAsyncDisposable
+{
+    private readonly NodeSettings _settings;
+    private readonly List<string> _earlier = [];
+
+    public ClusterNode(int number, Place place, NodeSettings settings)
+    {
+        Number = number;
+        Place = place;
+        _settings = settings;
+        Process = NodeProcess.Launch(settings);
+        Client = Clients.For(place.Api);
+    }
+
+    /// <summary>Counts from 0; a rolling deployment begins with the highest.</summary>
+    public int Number { get; }
+
+    public Place Place { get; }
+
+    public NodeProcess Process { get; }
+
+    public HttpClient Client { get; }
+
+    /// <summary>Starts the ended node again, from the present build or from the next one.</summary>
+    public void Relaunch(bool fromNextBuild = false)
+    {
+        _earlier.AddRange(Said());
+        Process.Relaunch(fromNextBuild ? _settings with { Assembly = NextBuild.Assembly } : null);
+    }
+
+    /// <summary>Everything that the node has said in all its runs.</summary>
+    public IReadOnlyList<string> Log() => [.. _earlier, .. Said()];
+
+    /// <summary>When the node last said that the pool is on it and ready; empty if it never did.</summary>
+    public string LastSaidThePoolIsHere() =>
+        Process.Output.LastOrDefault(line => line.Contains("The pool is here and ready", StringComparison.Ordinal))
+            is { } line ? line[..line.IndexOf(' ', StringComparison.Ordinal)] : "";
+
+    /// <summary>Whether the present run's first line names this version.</summary>
+    public bool SaysVersion(string version) =>
+        Process.Output.Any(line => line.Contains($"Token Manager {version} is ready", StringComparison.Ordinal));
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"node {Number}");
+
+    private string[] Said() => [.. Process.Output, .. Process.Errors];
+
+    public async ValueTask DisposeAsync()
+    {
+        await Process.DisposeAsync();
+        Client.Dispose();
+    }
+}

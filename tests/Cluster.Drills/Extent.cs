@@ -1,0 +1,28 @@
+namespace TokenManager.Cluster.Drills;
+
+/// <summary>How much of each drill: the whole of it, or as much as there is time for.</summary>
+/// <param name="Kills">How often the node with the pool is killed.</param>
+/// <param name="KillsOfEither">How often each node of a cluster of two is killed.</param>
+/// <param name="Freeze">How long a node is frozen.</param>
+/// <param name="Partition">How long the network is cut.</param>
+/// <param name="Propagations">How many changes are followed to the other nodes.</param>
+/// <param name="Aftermath">How long the traffic goes on when all is well again.</param>
+internal sealed record Extent(
+    int Kills, int KillsOfEither, TimeSpan Freeze, TimeSpan Partition, int Propagations, TimeSpan Aftermath)
+{
+    public static Extent Full { get; } = new(
+        Kills: 10,
+        KillsOfEither: 5,
+        Freeze: TimeSpan.FromSeconds(60),
+        Partition: TimeSpan.FromSeconds(60),
+        Propagations: 1000,
+        Aftermath: TimeSpan.FromSeconds(6));
+
+    public static Extent Short { get; } = new(
+        Kills: 1,
+        KillsOfEither: 1,
+        Freeze: TimeSpan.FromSeconds(10),
+        Partition: TimeSpan.FromSeconds(15),
+        Propagations: 200,
+        Aftermath: TimeSpan.FromSeconds(1));
+}

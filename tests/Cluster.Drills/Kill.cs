@@ -1,0 +1,83 @@
+using TokenManager.Testing;
+
+namespace TokenManager.Cluster.Drills;
+
+/// <summary>A node killed under traffic, once, and what that meant for the others and for everybody's leases.</summary>
+internal sealed record Kill(
+    double SecondsUntilGranted,
+    double SecondsUntilNoneFails,
+    int FailedReads,
+    double SlowestRead,
+    int Wrong,
+    int Unsettled,
+    int Lost,
+    double LatestOfThoseThatStayed,
+    double LatestOfThoseThatMoved)
+{
+    /// <summary>The issue's bound for activations, and for the leases of tokens that moved.</summary>
+    public const double FailoverBound = 10;
+
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(40);
+
+    /// <summary>Kills the node under traffic, waits until the others have recovered, and starts it again.</summary>
+    public static async Task<Kill> DoAsync(Stage stage, NodeCluster cluster, ClusterNode victim)
+    {
+        int[] survivors = [.. cluster.Except(victim).Select(node => node.Number)];
+        var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
+        await load.RunningAsync(NodeCluster.Lease / 2);
+
+        var stayed = await cluster.TokensOnAsync(cluster.Except(victim));
+        var killed = Moment.Now();
+        await victim.Process.KillAsync();
+        await load.GrantedAsync(killed, Within, survivors);
+        await Moment.Now().PassedAsync(stage.Extent.Aftermath);
+        await load.StopAsync();
+        var calls = load.Calls;
+
+        // Who was told nothing certain asks again with the same key, and is told what became of it.
+        var uncertain = calls.Where(call => call.Kind is CallKind.Activate && call.HasFailed).ToList();
+        var retries = await Task.WhenAll(uncertain.Select((call, i) =>
+            cluster.Nodes[survivors[i % survivors.Length]].Client.ActivateAsync(call.User, call.Key)));
+        victim.Relaunch();
+        await cluster.FormedAsync();
+        var settlement = await Settlement.ReadAsync(cluster, load);
+
+        var onSurvivors = calls.Where(call => survivors.Contains(call.Target)).ToList();
+        var reads = onSurvivors.Where(call => call.IsRead).ToList();
+        var kill = new Kill(
+            survivors.Max(survivor => calls.FirstGrant(killed, survivor).TotalSeconds),
+            onSurvivors.Where(call => !call.IsRead && call.HasFailed && call.Answered > killed.Timestamp)
+                .Select(call => killed.Until(call.Answered).TotalSeconds).DefaultIfEmpty().Max(),
+            reads.Count(call => call.HasFailed),
+            reads.Slowest().TotalSeconds,
+            calls.Count(call => call.Verdict is Verdict.Wrong),
+            retries.Count(reply => reply.Status is not System.Net.HttpStatusCode.OK && reply.Code is not "idempotency_key_reused"),
+            settlement.Lost,
+            settlement.Latest(row => stayed.Contains(row.TokenId)),
+            settlement.Latest(row => !stayed.Contains(row.TokenId)));
+        stage.Say(
+            $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, the last failure ended after "
+            + $"{kill.SecondsUntilNoneFails:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
+            + $"{kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
+            + $"on the others {Load.Tallied(onSurvivors)}; asked again {string.Join(", ", retries.CountBy(reply => reply.Word))}");
+        return kill;
+    }
+
+    /// <summary>Reports any number of kills together.</summary>
+    public static void Report(Stage stage, Drill drill, IReadOnlyList<Kill> kills)
+    {
+        Add("activations answer again, median", kills.Select(kill => kill.SecondsUntilGranted).Median(), "s", FailoverBound, aim: 6);
+        Add("activations answer again, worst", kills.Max(kill => kill.SecondsUntilGranted), "s", FailoverBound, aim: 6);
+        Add("the last failed activation ended, worst", kills.Max(kill => kill.SecondsUntilNoneFails), "s", FailoverBound);
+        Add("failed reads on survivors", kills.Sum(kill => kill.FailedReads), "", 0);
+        Add("slowest read on a survivor", kills.Max(kill => kill.SlowestRead) * 1000, "ms");
+        Add("answers that no rule allows", kills.Sum(kill => kill.Wrong), "", 0);
+        Add("uncertain activations that stayed so when asked again", kills.Sum(kill => kill.Unsettled), "", 0);
+        Add("acknowledged activations lost", kills.Sum(kill => kill.Lost), "", 0);
+        Add("latest release, tokens on survivors", kills.Max(kill => kill.LatestOfThoseThatStayed), "s", 1);
+        Add("latest release, tokens that moved", kills.Max(kill => kill.LatestOfThoseThatMoved), "s", FailoverBound);
+
+        void Add(string what, double value, string unit, double? bound = null, double? aim = null) =>
+            stage.Report.Add(new Figure(drill.Name, what, value, unit, bound, aim));
+    }
+}

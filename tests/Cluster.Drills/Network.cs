@@ -1,0 +1,99 @@
+using System.Globalization;
+
+namespace TokenManager.Cluster.Drills;
+
+/// <summary>
+/// A network namespace for each node and one that routes between them, in which the traffic from one node to another
+/// is dropped on demand, without a word to anybody. Its addresses are from the range for benchmarks (RFC 2544), and
+/// nothing that is sent to them leaves this machine. Needs root and iproute2.
+/// </summary>
+internal sealed class Network : IAsyncDisposable
+{
+    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"tm{Environment.ProcessId}");
+    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"198.18.{Random.Shared.Next(256)}");
+    private readonly List<(string From, string To)> _cuts = [];
+    private readonly Stack<string> _undo = new();
+
+    private Network()
+    {
+    }
+
+    private string Router => $"{_name}r";
+
+    /// <summary>One place for each node.</summary>
+    public IReadOnlyList<Place> Places { get; private set; } = [];
+
+    public static async Task<Network> CreateAsync(int nodes)
+    {
+        if (!Environment.IsPrivilegedProcess)
+            throw new InvalidOperationException("Network namespaces need root.");
+
+        var network = new Network();
+        try
+        {
+            await network.BuildAsync(nodes);
+            return network;
+        }
+        catch
+        {
+            await network.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>From now on nothing that one place sends reaches the other.</summary>
+    public async Task CutAsync(Place from, Place to)
+    {
+        await Shell.RunAsync("ip", $"-n {Router} rule add from {from.Host} to {to.Host} blackhole");
+        _cuts.Add((from.Host, to.Host));
+    }
+
+    public async Task HealAsync()
+    {
+        foreach (var (from, to) in _cuts)
+            await Shell.RunAsync("ip", $"-n {Router} rule del from {from} to {to} blackhole");
+        _cuts.Clear();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (_undo.TryPop(out var command)) await Shell.RunAsync("ip", command);
+    }
+
+    private async Task BuildAsync(int nodes)
+    {
+        // While the way to the router is not there, the machine's own way out must not be taken instead.
+        await DoAsync($"route add blackhole {_prefix}.0/24 metric 4096", $"route del blackhole {_prefix}.0/24 metric 4096");
+        await DoAsync($"netns add {Router}", $"netns del {Router}");
+        await Shell.RunAsync("ip", $"netns exec {Router} sysctl -q -w net.ipv4.ip_forward=1");
+        // Both ends of a pair go with the namespace that one of them is in.
+        await Shell.RunAsync("ip", $"link add root netns {Router} type veth peer name {_name}");
+        await Shell.RunAsync("ip", $"-n {Router} addr add {_prefix}.1/30 dev root");
+        await Shell.RunAsync("ip", $"-n {Router} link set root up");
+        await Shell.RunAsync("ip", $"addr add {_prefix}.2/30 dev {_name}");
+        await Shell.RunAsync("ip", $"link set {_name} up");
+        await Shell.RunAsync("ip", $"route add {_prefix}.0/24 via {_prefix}.1 dev {_name}");
+        var places = new List<Place>();
+        for (var node = 0; node < nodes; node++)
+        {
+            var (space, router, own) = ($"{_name}n{node}", $"{_prefix}.{4 * node + 5}", $"{_prefix}.{4 * node + 6}");
+            await DoAsync($"netns add {space}", $"netns del {space}");
+            await Shell.RunAsync("ip", $"link add node{node} netns {Router} type veth peer name eth0 netns {space}");
+            await Shell.RunAsync("ip", $"-n {Router} addr add {router}/30 dev node{node}");
+            await Shell.RunAsync("ip", $"-n {Router} link set node{node} up");
+            await Shell.RunAsync("ip", $"-n {space} addr add {own}/30 dev eth0");
+            await Shell.RunAsync("ip", $"-n {space} link set eth0 up");
+            await Shell.RunAsync("ip", $"-n {space} link set lo up");
+            await Shell.RunAsync("ip", $"-n {space} route add default via {router}");
+            places.Add(Place.At(own, ["ip", "netns", "exec", space]));
+        }
+
+        Places = places;
+    }
+
+    private async Task DoAsync(string command, string undo)
+    {
+        await Shell.RunAsync("ip", command);
+        _undo.Push(undo);
+    }
+}
