@@ -22,6 +22,10 @@ internal static partial class Readme
 
     private static readonly ConcurrentDictionary<string, Task<Overlay>> Runs = new();
 
+    /// <summary>The commands that a test runs.</summary>
+    public static IReadOnlyList<string> Blocks { get; } =
+        [.. ShellBlock().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value)];
+
     /// <summary>What the block of commands for one overlay makes.</summary>
     public static Task<Overlay> ObjectsAsync(string overlay) => Runs.GetOrAdd(overlay, RunAsync);
 
@@ -32,8 +36,7 @@ internal static partial class Readme
     private static async Task<Overlay> RunAsync(string overlay)
     {
         var apply = $"kubectl apply -k {Overlay.Folder}/{overlay}\n";
-        var block = ShellBlock().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value)
-            .Single(block => block.Contains(apply, StringComparison.Ordinal));
+        var block = Blocks.Single(block => block.Contains(apply, StringComparison.Ordinal));
 
         using var folder = new TemporaryFolder();
         var certificate = folder.File("database-ca.crt");

@@ -17,7 +17,20 @@ internal static class StrictYaml
     private static readonly ISerializer Json = new SerializerBuilder().JsonCompatible().Build();
 
     /// <summary>Every document of a text; merge keys (<c>&lt;&lt;</c>) are resolved.</summary>
+    /// <exception cref="InvalidDataException">It is not YAML, or a key is there twice.</exception>
     public static IReadOnlyList<JsonObject> Documents(string text)
+    {
+        try
+        {
+            return Read(text);
+        }
+        catch (YamlException refused)
+        {
+            throw new InvalidDataException($"{refused.Start}: {refused.Message}", refused);
+        }
+    }
+
+    private static List<JsonObject> Read(string text)
     {
         var documents = new List<JsonObject>();
         var parser = new MergingParser(new Parser(new StringReader(text)));

@@ -15,7 +15,7 @@ internal static class ComposeRules
             var file = ComposeFile.Parse(compose);
             return [.. Nodes(file), .. References(file), .. LoadBalancer(file, ProxyFile.Parse(proxy))];
         }
-        catch (JsonException refused)
+        catch (Exception refused) when (refused is JsonException or InvalidDataException)
         {
             return [refused.Message];
         }

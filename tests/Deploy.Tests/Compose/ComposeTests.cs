@@ -14,6 +14,7 @@ public sealed class ComposeTests
 
     [Theory]
     [InlineData("stop_grace_period", "stop_grace_periode", "stop_grace_periode")]
+    [InlineData("    hostname: node-2", "    image: node-2", "image")]
     [InlineData("stop_grace_period: 120s", "stop_grace_period: 10s", "is killed after 10s")]
     [InlineData("TokenManager__Cluster__Hostname: node-2", "TokenManager__Cluster__Hostnam: node-2", "nobody reads TokenManager:Cluster:Hostnam")]
     [InlineData("TokenManager__Cluster__Hostname: node-2", "TokenManager__Cluster__Hostname: node-1", "node-2 is called node-1")]

@@ -7,13 +7,12 @@ namespace TokenManager.Deploy.Tests.Manifests;
 /// </summary>
 internal static class ManifestRules
 {
-    /// <summary>Everything that is wrong with a kustomization; <c>secrets</c> are those that its operator makes.</summary>
-    public static async Task<IReadOnlyList<string>> ProblemsAsync(string folder, IReadOnlyList<V1Secret> secrets)
+    /// <summary>Everything that is wrong with rendered objects; <c>secrets</c> are those that their operator makes.</summary>
+    public static IReadOnlyList<string> Problems(string yaml, IReadOnlyList<V1Secret> secrets)
     {
         try
         {
-            var overlay = await Overlay.RenderAsync(folder);
-            return [.. Problems(overlay, secrets)];
+            return [.. Problems(Overlay.Load(yaml), secrets)];
         }
         catch (InvalidDataException refused)
         {

@@ -10,13 +10,13 @@ public sealed class ManifestTests
     [Theory]
     [MemberData(nameof(Overlays))]
     public async Task Every_overlay_renders_to_objects_that_fit_together(string name) =>
-        Assert.Empty(await ManifestRules.ProblemsAsync($"{Overlay.Folder}/{name}", await Readme.SecretsAsync(name)));
+        Assert.Empty(ManifestRules.Problems(await Overlay.TextAsync(name), await Readme.SecretsAsync(name)));
 
     [Theory]
     [MemberData(nameof(Overlays))]
     public async Task Three_nodes_start_at_once_and_no_more_than_one_is_taken_away(string name)
     {
-        var overlay = await Overlay.RenderAsync($"{Overlay.Folder}/{name}");
+        var overlay = Overlay.Load(await Overlay.TextAsync(name));
 
         var set = Assert.Single(overlay.All<V1StatefulSet>(), set => set.Metadata.Name == PodTemplate.NodeImage);
         Assert.Equal(3, set.Spec.Replicas);
@@ -28,7 +28,7 @@ public sealed class ManifestTests
     public async Task The_production_overlay_reaches_its_database_over_tls_and_checks_whom_it_talks_to()
     {
         var secrets = await Readme.SecretsAsync("production");
-        var overlay = await Overlay.RenderAsync($"{Overlay.Folder}/production");
+        var overlay = Overlay.Load(await Overlay.TextAsync("production"));
 
         var pod = Assert.Single(overlay.NodePods);
         var node = Assert.Single(pod.Nodes);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -20,6 +21,8 @@ internal sealed class Overlay
             one => (one.entity!.Group.Length == 0 ? one.entity.ApiVersion : $"{one.entity.Group}/{one.entity.ApiVersion}", one.entity.Kind),
             one => one.type);
 
+    private static readonly ConcurrentDictionary<string, Task<string>> Texts = new();
+
     private static readonly MethodInfo Deserialize = typeof(KubernetesJson).GetMethod(
         nameof(KubernetesJson.Deserialize), 1, [typeof(string), typeof(JsonSerializerOptions)])!;
 
@@ -41,12 +44,15 @@ internal sealed class Overlay
 
     public IReadOnlyList<PodTemplate> NodePods => [.. Pods.Where(pod => pod.Nodes.Any())];
 
-    /// <summary>Renders a kustomization with kubectl and loads it.</summary>
-    /// <exception cref="InvalidDataException">It cannot be rendered, or something in it is not what Kubernetes knows.</exception>
-    public static async Task<Overlay> RenderAsync(string folder)
+    /// <summary>What one of the repository's overlays renders to. Rendered once.</summary>
+    public static Task<string> TextAsync(string name) => Texts.GetOrAdd(name, _ => RenderAsync(Repository.PathOf($"{Folder}/{name}")));
+
+    /// <summary>Renders a kustomization with kubectl.</summary>
+    /// <exception cref="InvalidDataException">It cannot be rendered.</exception>
+    public static async Task<string> RenderAsync(string folder)
     {
         var (exitCode, output, errors) = await Tool.RunAsync("kubectl", "kustomize", folder);
-        return exitCode == 0 ? Load(output) : throw new InvalidDataException(errors);
+        return exitCode == 0 ? output : throw new InvalidDataException(errors);
     }
 
     /// <summary>Loads objects strictly: no unknown kind, no unknown field, no value of another type.</summary>
