@@ -180,7 +180,7 @@ public sealed class TokenEndpointsTests : IAsyncLifetime
     [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10")]
     public async Task A_node_that_has_not_seen_the_pool_yet_is_unavailable(string path)
     {
-        _cache.IsPrimed = false;
+        _cache.AsOf = null;
 
         using var answer = await Client.GetAsync(path);
 
