@@ -297,7 +297,7 @@ public sealed class TokenCacheTests
     [Fact]
     public async Task A_list_never_shows_less_than_details_that_were_read_before_it()
     {
-        const int Fences = 200_000;
+        const int Fences = 50_000;
         var cache = Filled(1);
         var token = Make.Token(0);
         var writer = Task.Run(() =>
