@@ -71,7 +71,10 @@ internal sealed class PoolDecider(PoolSettings settings)
         _byStart.Count,
         _reserved,
         _callers,
-        _byWake.Min is { State: SlotState.Lent lent } ? Positive(lent.Deadline - now) : null);
+        _byWake.Min is { State: SlotState.Lent lent } ? Positive(lent.Deadline - now) : null)
+    {
+        InFlight = _activations.Count + _releases.Count,
+    };
 
     public PoolBucket Bucket(int bucket)
     {

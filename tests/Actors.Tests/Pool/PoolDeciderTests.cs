@@ -1252,7 +1252,9 @@ public sealed class PoolDeciderTests
         Lend(1);
         Activate(2);
         _now += 5 * Second;
-        Assert.Equal(new PoolStatus(3, 1, 1, 1, 1, Make.Lease - (5 * Second)), _pool.StatusAt(_now));
+        Assert.Equal(new PoolStatus(3, 1, 1, 1, 1, Make.Lease - (5 * Second)) { InFlight = 1 }, _pool.StatusAt(_now));
+        Release(0, 1);
+        Assert.Equal(2, _pool.StatusAt(_now).InFlight);
         _now += Make.Lease;
         Assert.Equal(TimeSpan.Zero, _pool.StatusAt(_now).NextRelease);
     }
