@@ -15,6 +15,7 @@ using Microsoft.Extensions.Logging;
 using Npgsql;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Management;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tokens;
 
@@ -24,7 +25,7 @@ namespace TokenManager.Actors.Hosting;
 public static class TokenManagerHosting
 {
     /// <summary>
-    /// Registers the ledger, the read cache, the gateway, and what brings the node into its cluster. Needs an
+    /// Registers the ledger, the read cache, the gateway, what operators use, and what brings the node into its cluster. Needs an
     /// <see cref="ITokenRenderer"/> and a <see cref="TimeProvider"/> to be registered as well, and the actors of
     /// <see cref="AddTokenManager"/>.
     /// </summary>
@@ -46,6 +47,11 @@ public static class TokenManagerHosting
         })
         .AddSingleton<ITokenGateway>(provider => provider.GetRequiredService<TokenGateway>())
         .AddSingleton<IPoolMonitor>(provider => provider.GetRequiredService<TokenGateway>())
+        .AddSingleton<ITokenManagement>(provider => new TokenManagement(
+            provider.GetRequiredService<ITokenGateway>(),
+            provider.GetRequiredService<IPoolMonitor>(),
+            provider.GetRequiredService<TokenCache>()))
+        .AddSingleton<IClusterManagement>(provider => new ClusterManagement(provider.GetRequiredService<ActorSystem>()))
         .AddHostedService(provider => new NodeStartup(
             provider.GetRequiredService<ActorSystem>(),
             provider.GetRequiredService<ILedger>(),
