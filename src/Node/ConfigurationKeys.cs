@@ -101,6 +101,16 @@ internal static partial class ConfigurationKeys
         IsList = true,
     };
 
+    public static readonly ConfigurationKey ManagementUrl = new(
+        "TokenManager:Management:Url",
+        "http://127.0.0.1:8558",
+        "empty (off) or one absolute http address such as http://127.0.0.1:8558",
+        // "*" for a host is a listen address, but no URI.
+        (options, text) => text.Length == 0 ? options with { ManagementUrl = null }
+            : IsListenAddress(text) && Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp
+                ? options with { ManagementUrl = url }
+                : null);
+
     public static readonly IReadOnlyList<ConfigurationKey> All =
     [
         Urls,
@@ -126,12 +136,7 @@ internal static partial class ConfigurationKeys
         SeedNodes,
         Span("TokenManager:Cluster:StableAfter", "00:00:03", "00:00:01", "00:01:00",
             (options, span) => options with { Cluster = options.Cluster with { StableAfter = span } }),
-        new("TokenManager:Management:Url", "http://127.0.0.1:8558",
-            "empty (off) or one absolute http or https address such as http://127.0.0.1:8558",
-            (options, text) => text.Length == 0 ? options with { ManagementUrl = null }
-                : IsListenAddress(text) && Uri.TryCreate(text, UriKind.Absolute, out var url)
-                    ? options with { ManagementUrl = url }
-                    : null),
+        ManagementUrl,
     ];
 
     /// <summary>One line for each key below <c>TokenManager</c> that nobody reads. Values stay unsaid: they may be secrets.</summary>

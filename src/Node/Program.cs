@@ -2,6 +2,11 @@ using Akka.Hosting;
 using TokenManager.Actors.Hosting;
 using TokenManager.Http;
 using TokenManager.Node;
+using TokenManager.Node.Management;
+using TokenManager.Node.Terminal;
+
+if (Arguments.AreCommand(args))
+    return await Commands.RunAsync(args, Console.Out, Console.Error);
 
 return await NodeExit.RunAsync(args, (builder, options) =>
 {
@@ -13,6 +18,7 @@ return await NodeExit.RunAsync(args, (builder, options) =>
         .AddAkka("token-manager", akka => akka
             .AddNodeLogging()
             .AddTokenManager(options.Pool, options.Cluster, options.Store))
+        .AddManagement(options.ManagementUrl)
         .AddNodeHealth();
 
     var app = builder.Build();
