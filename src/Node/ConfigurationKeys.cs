@@ -137,6 +137,11 @@ internal static partial class ConfigurationKeys
         Span("TokenManager:Cluster:StableAfter", "00:00:03", "00:00:01", "00:01:00",
             (options, span) => options with { Cluster = options.Cluster with { StableAfter = span } }),
         ManagementUrl,
+        new("TokenManager:Pbm:Host", "127.0.0.1",
+            "an IP address of this machine",
+            (options, text) => IPAddress.TryParse(text, out _) ? options with { Pbm = options.Pbm with { Host = text } } : null),
+        Whole("TokenManager:Pbm:Port", "9110", 1, 65_535,
+            (options, port) => options with { Pbm = options.Pbm with { Port = port } }),
     ];
 
     /// <summary>One line for each key below <c>TokenManager</c> that nobody reads. Values stay unsaid: they may be secrets.</summary>

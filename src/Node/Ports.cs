@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using TokenManager.Actors;
+using TokenManager.Node.Pbm;
 
 namespace TokenManager.Node;
 
@@ -22,7 +23,8 @@ internal static class Ports
                     .FirstOrDefault(problem => problem is not null)
                 ?? (options.ManagementUrl is { } management
                     ? UrlProblem(management.GetLeftPart(UriPartial.Authority), ConfigurationKeys.ManagementUrl.Name, held)
-                    : null);
+                    : null)
+                ?? (PbmHosting.IsCompiledIn ? PbmProblem(options.Pbm, held) : null);
         }
         finally
         {
@@ -34,6 +36,12 @@ internal static class Ports
         Try(() => Resolve(cluster.Hostname), cluster.Port, held) is { } reason
             ? $"{cluster.Hostname}:{cluster.Port} cannot be listened on; allowed is an address of this machine"
                 + $" (TokenManager:Cluster:Hostname) with a free port (TokenManager:Cluster:Port, 0 picks one). {reason}"
+            : null;
+
+    private static string? PbmProblem(PbmSettings pbm, List<TcpListener> held) =>
+        Try(() => IPAddress.Parse(pbm.Host), pbm.Port, held) is { } reason
+            ? $"{pbm.Host}:{pbm.Port} cannot be listened on; choose another one with TokenManager:Pbm:Host and"
+                + $" TokenManager:Pbm:Port. {reason}"
             : null;
 
     private static string? UrlProblem(string url, string key, List<TcpListener> held)

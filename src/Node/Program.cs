@@ -3,6 +3,7 @@ using TokenManager.Actors.Hosting;
 using TokenManager.Http;
 using TokenManager.Node;
 using TokenManager.Node.Management;
+using TokenManager.Node.Pbm;
 using TokenManager.Node.Terminal;
 
 if (Arguments.AreCommand(args))
@@ -15,9 +16,10 @@ return await NodeExit.RunAsync(args, (builder, options) =>
         .AddSingleton(TimeProvider.System)
         .AddTokenApi()
         .AddTokenManagerServices(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
-        .AddAkka("token-manager", akka => akka
+        .AddAkka("token-manager", (akka, services) => akka
             .AddNodeLogging()
-            .AddTokenManager(options.Pool, options.Cluster, options.Store))
+            .AddTokenManager(options.Pool, options.Cluster, options.Store)
+            .AddPbm(options.Pbm.Host, options.Pbm.Port, services))
         .AddManagement(options.ManagementUrl)
         .AddNodeHealth();
 

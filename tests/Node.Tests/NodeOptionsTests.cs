@@ -32,6 +32,9 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Cluster:StableAfter", "00:01:00" },
         { "TokenManager:Management:Url", "" },
         { "TokenManager:Management:Url", "http://0.0.0.0:8558" },
+        { "TokenManager:Pbm:Host", "0.0.0.0" },
+        { "TokenManager:Pbm:Host", "::1" },
+        { "TokenManager:Pbm:Port", "1" },
     };
 
     public static TheoryData<string, string> Refused => new()
@@ -72,6 +75,10 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Cluster:StableAfter", "00:00:00.500" },
         { "TokenManager:Cluster:StableAfter", "00:01:01" },
         { "TokenManager:Management:Url", "8558" },
+        { "TokenManager:Pbm:Host", "" },
+        { "TokenManager:Pbm:Host", "localhost" },
+        { "TokenManager:Pbm:Port", "0" },
+        { "TokenManager:Pbm:Port", "65536" },
         { "TokenManager:Management:Url", "ftp://127.0.0.1:8558" },
         { "TokenManager:Management:Url", "https://127.0.0.1:8558" },
         { "TokenManager:Management:Url", "http://127.0.0.1:8558;http://127.0.0.1:8559" },
