@@ -50,8 +50,11 @@ public static class TokenManagerHosting
         .AddSingleton<ITokenManagement>(provider => new TokenManagement(
             provider.GetRequiredService<ITokenGateway>(),
             provider.GetRequiredService<IPoolMonitor>(),
-            provider.GetRequiredService<TokenCache>()))
-        .AddSingleton<IClusterManagement>(provider => new ClusterManagement(provider.GetRequiredService<ActorSystem>()))
+            provider.GetRequiredService<TokenCache>(),
+            provider.GetRequiredService<ILogger<TokenManagement>>()))
+        .AddSingleton<IClusterManagement>(provider => new ClusterManagement(
+            provider.GetRequiredService<ActorSystem>(),
+            provider.GetRequiredService<ILogger<ClusterManagement>>()))
         .AddHostedService(provider => new NodeStartup(
             provider.GetRequiredService<ActorSystem>(),
             provider.GetRequiredService<ILedger>(),

@@ -4,11 +4,12 @@ using System.Threading.Channels;
 using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Sharding;
+using Microsoft.Extensions.Logging;
 
 namespace TokenManager.Actors.Management;
 
 /// <summary>Reads this node's view of the cluster and tells the cluster what an operator wants.</summary>
-internal sealed class ClusterManagement(ActorSystem system) : IClusterManagement
+internal sealed class ClusterManagement(ActorSystem system, ILogger<ClusterManagement> log) : IClusterManagement
 {
     // Above the time that a region gives its shards.
     private static readonly TimeSpan RegionTimeout = TimeSpan.FromSeconds(4);
@@ -30,9 +31,9 @@ internal sealed class ClusterManagement(ActorSystem system) : IClusterManagement
 
     public MemberView? Find(string address) => FindMember(address) is { } member ? ViewOf(member) : null;
 
-    public MemberResult Leave(string address) => Tell(address, _cluster.Leave);
+    public MemberResult Leave(string address) => Tell(address, _cluster.Leave, "leave");
 
-    public MemberResult Down(string address) => Tell(address, _cluster.Down);
+    public MemberResult Down(string address) => Tell(address, _cluster.Down, "be taken for dead");
 
     public IReadOnlyList<string> ReadShardTypes() =>
         [.. ClusterSharding.Get(system).ShardTypeNames.Order(StringComparer.Ordinal)];
@@ -95,11 +96,12 @@ internal sealed class ClusterManagement(ActorSystem system) : IClusterManagement
         }
     }
 
-    private MemberResult Tell(string address, Action<Address> command)
+    private MemberResult Tell(string address, Action<Address> command, string words)
     {
         if (FindMember(address) is not { } member)
             return new MemberResult.NotFound();
 
+        log.LogInformation("By an operator's command {Member} is to {Command}", member.Address, words);
         command(member.Address);
         return new MemberResult.Told(ViewOf(member));
     }

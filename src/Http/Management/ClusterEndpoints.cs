@@ -14,15 +14,17 @@ namespace TokenManager.Http.Management;
 /// <summary>The cluster's part of the management API. None of it waits for the database.</summary>
 internal static class ClusterEndpoints
 {
+    // An address has slashes of its own, and may be missing.
+    private const string OneMember = "/members/{**address}";
+
     public static void Map(IEndpointRouteBuilder endpoints)
     {
         var cluster = endpoints.MapGroup("/cluster");
 
         cluster.MapGet("/members", Members);
-        // An address has slashes of its own.
-        cluster.MapGet("/members/{**address}", Member);
-        cluster.MapPut("/members/{**address}", ChangeMemberAsync).WithTimeLimit();
-        cluster.MapDelete("/members/{**address}", RemoveMember);
+        cluster.MapGet(OneMember, Member);
+        cluster.MapPut(OneMember, ChangeMemberAsync).WithTimeLimit();
+        cluster.MapDelete(OneMember, RemoveMember);
         cluster.MapGet("/shards", Shards);
         cluster.MapGet("/shards/{name}", ShardsOfTypeAsync).WithTimeLimit();
         cluster.MapGet("/domain-events", DomainEventsAsync);
@@ -41,12 +43,12 @@ internal static class ClusterEndpoints
             ClusterJson.Default.ClusterMembers);
     }
 
-    private static IResult Member(string address, IClusterManagement cluster) =>
+    private static IResult Member(string? address, IClusterManagement cluster) =>
         cluster.Find(Decoded(address)) is { } member
             ? Answer.Of(ToContract(member), ClusterJson.Default.ClusterMember)
             : ManagementErrors.MemberNotFound;
 
-    private static async Task<IResult> ChangeMemberAsync(HttpContext context, string address, IClusterManagement cluster)
+    private static async Task<IResult> ChangeMemberAsync(HttpContext context, string? address, IClusterManagement cluster)
     {
         var operation = await ReadOperationAsync(context.Request, context.RequestAborted);
         if ("leave".Equals(operation, StringComparison.OrdinalIgnoreCase)) return Leave(address, cluster);
@@ -54,12 +56,12 @@ internal static class ClusterEndpoints
         return ManagementErrors.InvalidOperation;
     }
 
-    private static IResult RemoveMember(string address, IClusterManagement cluster) => Leave(address, cluster);
+    private static IResult RemoveMember(string? address, IClusterManagement cluster) => Leave(address, cluster);
 
-    private static IResult Leave(string address, IClusterManagement cluster) =>
+    private static IResult Leave(string? address, IClusterManagement cluster) =>
         ToResult(cluster.Leave(Decoded(address)), "Leaving");
 
-    private static IResult Down(string address, IClusterManagement cluster) =>
+    private static IResult Down(string? address, IClusterManagement cluster) =>
         ToResult(cluster.Down(Decoded(address)), "Downing");
 
     private static IResult Shards(IClusterManagement cluster) =>
@@ -123,7 +125,8 @@ internal static class ClusterEndpoints
     }
 
     // Paths come decoded but for this.
-    private static string Decoded(string address) => address.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
+    private static string Decoded(string? address) =>
+        (address ?? "").Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
 
     private static IResult ToResult(MemberResult result, string doing) => result switch
     {

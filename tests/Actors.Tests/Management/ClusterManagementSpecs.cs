@@ -3,6 +3,7 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Cluster.Sharding;
 using Akka.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using TokenManager.Actors.Management;
 using TokenManager.Testing;
 
@@ -42,7 +43,7 @@ public sealed class ClusterManagementSpecs : IAsyncLifetime
     public async Task InitializeAsync()
     {
         _first = Start();
-        _management = new ClusterManagement(_first);
+        _management = new ClusterManagement(_first, NullLogger<ClusterManagement>.Instance);
         await Cluster.Get(_first).JoinAsync(Cluster.Get(_first).SelfAddress);
         await Eventually.Async(() => _management.Read() is { Leader: not null, Oldest: not null }, InTime);
     }
@@ -65,7 +66,7 @@ public sealed class ClusterManagementSpecs : IAsyncLifetime
     [Fact]
     public void Before_it_joins_a_node_sees_a_cluster_of_nobody()
     {
-        var view = new ClusterManagement(Start()).Read();
+        var view = new ClusterManagement(Start(), NullLogger<ClusterManagement>.Instance).Read();
 
         Assert.Empty(view.Members);
         Assert.Null(view.Leader);

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Management;
 using TokenManager.Actors.Pool;
@@ -10,7 +11,7 @@ public sealed class TokenManagementTests
     private readonly TokenCache _cache = new(new TextRenderer());
     private readonly TokenManagement _management;
 
-    public TokenManagementTests() => _management = new TokenManagement(null!, null!, _cache);
+    public TokenManagementTests() => _management = new TokenManagement(null!, null!, _cache, NullLogger<TokenManagement>.Instance);
 
     [Fact]
     public void A_node_that_has_not_seen_the_whole_pool_does_not_say_that_a_token_is_missing() =>

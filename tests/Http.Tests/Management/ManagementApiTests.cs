@@ -103,12 +103,18 @@ public sealed class ManagementApiTests : IAsyncLifetime, IDisposable
     [Fact]
     public async Task An_unknown_member_is_not_found()
     {
-        foreach (var (method, body) in new (HttpMethod, HttpContent?)[]
+        const string unknown = "/cluster/members/10.0.0.3:4053";
+        foreach (var (method, path, body) in new (HttpMethod, string, HttpContent?)[]
         {
-            (HttpMethod.Get, null), (HttpMethod.Delete, null), (HttpMethod.Put, Form("leave")), (HttpMethod.Put, Form("down")),
+            (HttpMethod.Get, unknown, null),
+            (HttpMethod.Delete, unknown, null),
+            (HttpMethod.Put, unknown, Form("leave")),
+            (HttpMethod.Put, unknown, Form("down")),
+            (HttpMethod.Delete, "/cluster/members", null),
+            (HttpMethod.Put, "/cluster/members/", Form("down")),
         })
         {
-            using var answer = await SendAsync(method, "/cluster/members/10.0.0.3:4053", body);
+            using var answer = await SendAsync(method, path, body);
             await ProblemAssert.IsAsync(answer, HttpStatusCode.NotFound, "member_not_found", "address", "not found");
         }
     }
