@@ -14,7 +14,7 @@ public sealed partial class ReadmeTests
     {
         var commands = string.Concat(
             ShellBlock().Matches(Readme).Select(match => match.Groups[1].Value).Where(block => block.Contains("curl", StringComparison.Ordinal)));
-        Assert.Equal(10, CurlWord().Count(commands));
+        Assert.Equal(11, CurlWord().Count(commands));
 
         await using var node = await NodeProcess.StartAsync();
         var script = commands.Replace("http://localhost:4000", node.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal);

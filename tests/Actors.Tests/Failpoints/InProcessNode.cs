@@ -1,10 +1,12 @@
 using Akka.Actor;
+using Akka.Cluster;
 using Akka.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Hosting;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tests.Model;
 using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Failpoints;
@@ -18,19 +20,38 @@ internal sealed class InProcessNode : IAsyncDisposable
 
     public ITokenGateway Gateway => _services.GetRequiredService<ITokenGateway>();
 
-    public static async Task<InProcessNode> StartAsync(Store store, TimeSpan lease, Failpoint? failpoint = null)
+    public ITokenCache Cache => _services.GetRequiredService<ITokenCache>();
+
+    /// <summary>Where other nodes find this one.</summary>
+    public string Address
     {
-        var pool = new PoolSettings { Size = 3, Lease = lease, SweepInterval = TimeSpan.FromSeconds(1) };
-        var cluster = new ClusterSettings { Port = 0 };
+        get
+        {
+            var address = Cluster.Get(_services.GetRequiredService<ActorSystem>()).SelfAddress;
+            return $"{address.Host}:{address.Port}";
+        }
+    }
+
+    /// <param name="store">Where the ledger is.</param>
+    /// <param name="lease">How long a token stays active.</param>
+    /// <param name="failpoint">Strikes in ledger and journal; null for none.</param>
+    /// <param name="size">Tokens in the pool.</param>
+    /// <param name="seed">The <see cref="Address"/> of the node whose cluster it joins; null for one of its own.</param>
+    /// <param name="config">Wins over the product's.</param>
+    public static async Task<InProcessNode> StartAsync(
+        Store store, TimeSpan lease, Failpoint? failpoint = null, int size = 3, string? seed = null, string config = "")
+    {
+        var pool = new PoolSettings { Size = size, Lease = lease, SweepInterval = TimeSpan.FromSeconds(1) };
+        var cluster = new ClusterSettings { Port = 0, SeedNodes = seed is null ? [] : [seed] };
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton(TimeProvider.System)
             .AddSingleton<IHostApplicationLifetime, EndlessLifetime>()
-            .AddSingleton<ITokenRenderer, NoRenderer>()
+            .AddSingleton<ITokenRenderer, TextRenderer>()
             .AddTokenManagerServices(pool, cluster, store, "1.0")
             .AddAkka("token-manager", (akka, _) =>
             {
-                akka.AddTokenManager(pool, cluster, store);
+                akka.AddTokenManager(pool, cluster, store).AddHocon(config, HoconAddMode.Prepend);
                 if (failpoint is null) return;
                 akka.AddSetup(new FailpointSetup(failpoint));
                 akka.AddHocon(
@@ -79,20 +100,5 @@ internal sealed class InProcessNode : IAsyncDisposable
         public void StopApplication()
         {
         }
-    }
-
-    private sealed class NoRenderer : ITokenRenderer
-    {
-        public ReadOnlySpan<byte> ListStart => default;
-
-        public ReadOnlySpan<byte> ListSeparator => default;
-
-        public byte[] Details(TokenView token) => [];
-
-        public byte[] ListItem(TokenView token) => [];
-
-        public byte[] ListEnd(int total, int active) => [];
-
-        public string AsOf(DateTimeOffset moment) => "";
     }
 }
