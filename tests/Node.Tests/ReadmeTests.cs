@@ -13,7 +13,7 @@ public sealed partial class ReadmeTests
     public async Task Every_curl_of_the_readme_does_what_it_says()
     {
         var commands = string.Concat(Readme.ShellBlocks.Where(block => block.Contains("curl", StringComparison.Ordinal)));
-        Assert.Equal(12, CurlWord().Count(commands));
+        Assert.Equal(13, CurlWord().Count(commands));
 
         await using var node = await NodeProcess.StartAsync(WithManagement());
         var script = commands
