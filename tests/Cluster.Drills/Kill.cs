@@ -10,7 +10,9 @@ internal sealed record Kill(
     double SlowestRead,
     int Wrong,
     int Unsettled,
+    int Acknowledged,
     int Lost,
+    int Violations,
     double LatestOfThoseThatStayed,
     double LatestOfThoseThatMoved)
 {
@@ -29,7 +31,7 @@ internal sealed record Kill(
         var stayed = await cluster.TokensOnAsync(cluster.Except(victim));
         var killed = Moment.Now();
         await victim.Process.KillAsync();
-        await load.GrantedAsync(killed, Within, survivors);
+        await load.SteadyAsync(killed, Within, survivors);
         await Moment.Now().PassedAsync(stage.Extent.Aftermath);
         await load.StopAsync();
         var calls = load.Calls;
@@ -52,7 +54,9 @@ internal sealed record Kill(
             reads.Slowest().TotalSeconds,
             calls.Count(call => call.Verdict is Verdict.Wrong),
             retries.Count(reply => reply.Status is not System.Net.HttpStatusCode.OK && reply.Code is not "idempotency_key_reused"),
+            settlement.Acknowledged,
             settlement.Lost,
+            settlement.Violations.Count,
             settlement.Latest(row => stayed.Contains(row.TokenId)),
             settlement.Latest(row => !stayed.Contains(row.TokenId)));
         stage.Say(
@@ -60,6 +64,8 @@ internal sealed record Kill(
             + $"{kill.SecondsUntilNoneFails:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
             + $"{kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
             + $"on the others {Load.Tallied(onSurvivors)}; asked again {string.Join(", ", retries.CountBy(reply => reply.Word))}");
+        foreach (var violation in settlement.Violations) stage.Say(violation);
+        foreach (var call in calls.Where(call => call.Verdict is Verdict.Wrong)) stage.Say($"no rule allows {call}");
         return kill;
     }
 
@@ -73,11 +79,13 @@ internal sealed record Kill(
         Add("slowest read on a survivor", kills.Max(kill => kill.SlowestRead) * 1000, "ms");
         Add("answers that no rule allows", kills.Sum(kill => kill.Wrong), "", 0);
         Add("uncertain activations that stayed so when asked again", kills.Sum(kill => kill.Unsettled), "", 0);
+        Add("users or tokens held twice, or not as the journal says", kills.Max(kill => kill.Violations), "", 0);
+        Add("acknowledged activations", kills.Sum(kill => kill.Acknowledged), "");
         Add("acknowledged activations lost", kills.Sum(kill => kill.Lost), "", 0);
         Add("latest release, tokens on survivors", kills.Max(kill => kill.LatestOfThoseThatStayed), "s", 1);
         Add("latest release, tokens that moved", kills.Max(kill => kill.LatestOfThoseThatMoved), "s", FailoverBound);
 
         void Add(string what, double value, string unit, double? bound = null, double? aim = null) =>
-            stage.Report.Add(new Figure(drill.Name, what, value, unit, bound, aim));
+            stage.Measured(drill.Name, what, value, unit, bound, aim);
     }
 }

@@ -31,14 +31,14 @@ internal static class StopDrill
             $"{leaving} told to end: gone after {told.Until(gone.Timestamp).TotalSeconds:0.0} s with exit code {exitCode}; "
             + $"{settlement.Acknowledged} grants; {Load.Tallied(since)}");
         Add("longest pause of activations", since.LongestPause(told, end).TotalSeconds, "s", 2);
-        Add("slowest activation", since.Where(call => !call.IsRead).Slowest().TotalSeconds, "s", 2);
+        Add("slowest activation", since.Where(call => !call.IsRead).Slowest().TotalSeconds, "s");
         Add("failed requests", load.Calls.Count(call => call.HasFailed), "", 0);
-        Add("acknowledged activations lost", settlement.Lost, "", 0);
-        Add("latest release of a lease", settlement.Latest(_ => true), "s", 2);
+        Add("latest release of a lease", settlement.Latest(_ => true), "s");
         Add("exit code", exitCode, "", 0);
         Add("time until the process has ended", told.Until(gone.Timestamp).TotalSeconds, "s");
+        stage.Measured(Drill.Name, settlement, load);
 
         void Add(string what, double value, string unit, double? bound = null) =>
-            stage.Report.Add(new Figure(Drill.Name, what, value, unit, bound));
+            stage.Measured(Drill.Name, what, value, unit, bound);
     }
 }
