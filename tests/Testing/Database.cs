@@ -112,13 +112,27 @@ internal sealed class Database : IDisposable
         return counts;
     }
 
+    /// <summary>Runs a statement as nobody's node would.</summary>
+    /// <returns>How many rows it changed.</returns>
+    public async Task<int> ExecuteAsync(string statement)
+    {
+        await using var connection = Connect();
+        await connection.OpenAsync();
+        await using var command = connection.CreateCommand();
+        command.CommandText = statement;
+        return await command.ExecuteNonQueryAsync();
+    }
+
     public void Dispose() => _folder?.Dispose();
 
-    private async Task ReadAsync(string query, Action<DbDataReader> read)
+    private DbConnection Connect() => Server is null
+        ? new SqliteConnection(_connectionString)
+        : new NpgsqlConnection(_connectionString + ";Pooling=false;Timeout=3;Command Timeout=5");
+
+    /// <summary>Reads rows with a query of the caller's.</summary>
+    public async Task ReadAsync(string query, Action<DbDataReader> read)
     {
-        await using DbConnection connection = Server is null
-            ? new SqliteConnection(_connectionString)
-            : new NpgsqlConnection(_connectionString + ";Pooling=false;Timeout=3;Command Timeout=5");
+        await using var connection = Connect();
         await connection.OpenAsync();
         await using var command = connection.CreateCommand();
         command.CommandText = query;

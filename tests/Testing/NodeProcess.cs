@@ -58,6 +58,11 @@ public sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>A client for <see cref="BaseAddress"/>; kept over restarts.</summary>
     public HttpClient Client => _client ??= new HttpClient { BaseAddress = BaseAddress, Timeout = TimeSpan.FromSeconds(30) };
 
+    /// <summary>Where the node's actor system listens.</summary>
+    public int ClusterPort => _settings.Configuration.TryGetValue("TokenManager:Cluster:Port", out var port)
+        ? int.Parse(port, CultureInfo.InvariantCulture)
+        : _clusterPort;
+
     /// <summary>Starts a node and waits until it is ready.</summary>
     public static async Task<NodeProcess> StartAsync(NodeSettings? settings = null, TimeSpan? within = null)
     {
