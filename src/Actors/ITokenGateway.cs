@@ -1,3 +1,5 @@
+using TokenManager.Actors.Cache;
+
 namespace TokenManager.Actors;
 
 /// <summary>
@@ -17,6 +19,14 @@ public interface ITokenGateway
 
     /// <summary>Ends every running usage.</summary>
     Task<ClearResult> ClearAsync(CancellationToken cancellationToken);
+
+    /// <summary>Reads the whole pool from the ledger, and nothing older than this call.</summary>
+    /// <param name="filter">Which tokens the list holds.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    Task<StrongListResult> ReadListAsync(TokenFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>Reads a token from the ledger, and nothing older than this call.</summary>
+    Task<StrongDetailsResult> ReadDetailsAsync(Guid tokenId, CancellationToken cancellationToken);
 
     /// <summary>Reads a page of a token's usages from the ledger.</summary>
     /// <param name="tokenId">The token.</param>

@@ -1,3 +1,5 @@
+using TokenManager.Actors.Cache;
+
 namespace TokenManager.Actors;
 
 /// <summary>The answer to an activation. Expected refusals are values, never exceptions.</summary>
@@ -78,4 +80,36 @@ public abstract record HistoryResult
 
     /// <summary>The database could not answer in time.</summary>
     public sealed record Unavailable : HistoryResult;
+}
+
+/// <summary>The answer to a question for the list that the ledger itself must answer.</summary>
+public abstract record StrongListResult
+{
+    private StrongListResult() { }
+
+    /// <summary>The tokens as one statement saw them.</summary>
+    /// <param name="List">In the same bytes as the cache's.</param>
+    /// <param name="AsOf">The statement's time by the database's clock, as text.</param>
+    public sealed record Found(PreparedList List, string AsOf) : StrongListResult;
+
+    /// <summary>The database could not answer in time.</summary>
+    public sealed record Unavailable : StrongListResult;
+}
+
+/// <summary>The answer to a question for a token that the ledger itself must answer.</summary>
+public abstract record StrongDetailsResult
+{
+    private StrongDetailsResult() { }
+
+    /// <summary>The token as one statement saw it.</summary>
+    /// <param name="Body">In the same bytes as the cache's.</param>
+    /// <param name="AsOf">The statement's time by the database's clock, as text.</param>
+    public sealed record Found(byte[] Body, string AsOf) : StrongDetailsResult;
+
+    /// <summary>The pool had no such token.</summary>
+    /// <param name="AsOf">The statement's time by the database's clock, as text.</param>
+    public sealed record TokenNotFound(string AsOf) : StrongDetailsResult;
+
+    /// <summary>The database could not answer in time.</summary>
+    public sealed record Unavailable : StrongDetailsResult;
 }

@@ -28,6 +28,16 @@ internal sealed class TokenGateway(
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
 
+    // The ledger gives up a few seconds after the database has stopped answering; a large pool takes as long to read.
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly SharedRead<PoolReading> _poolReads = new(async () =>
+    {
+        var image = await ledger.ReadPoolAsync(CancellationToken.None);
+        cache.Apply(image.Tokens);
+        return new PoolReading(image, cache);
+    });
+
     public async Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
@@ -43,7 +53,7 @@ internal sealed class TokenGateway(
         switch (answer)
         {
             case PoolAnswer.Granted(var usage):
-                cache.Apply(usage.TokenId, usage.Fence, usage);
+                await ShowAsync(usage, cancellationToken);
                 return new ActivateResult.Granted(usage);
             case PoolAnswer.UserAlreadyActive:
                 return new ActivateResult.UserAlreadyActive();
@@ -63,10 +73,10 @@ internal sealed class TokenGateway(
         switch (await AskUntilAnsweredAsync(new PoolRequest.ReleaseToken(tokenId, usageId), cancellationToken))
         {
             case PoolAnswer.Ended({ End: { } end } usage):
-                cache.Apply(usage.TokenId, usage.Fence, current: null);
+                await ShowAsync(usage, cancellationToken);
                 return ResultOf(usage, end);
             case PoolAnswer.TokenNotFound:
-                return await ReleaseOfUnknownTokenAsync(tokenId, usageId);
+                return await ReleaseOfUnknownTokenAsync(tokenId, usageId, cancellationToken);
             case PoolAnswer.UsageMismatch:
                 return new ReleaseResult.UsageMismatch();
             case PoolAnswer.Unavailable(var outcomeUnknown):
@@ -77,19 +87,33 @@ internal sealed class TokenGateway(
     }
 
     // A token that left the pool has no actor to ask, but a release of it that is sent again gets its answer again.
-    private async Task<ReleaseResult> ReleaseOfUnknownTokenAsync(Guid tokenId, Guid usageId)
+    private async Task<ReleaseResult> ReleaseOfUnknownTokenAsync(
+        Guid tokenId, Guid usageId, CancellationToken cancellationToken)
     {
         try
         {
-            return await ledger.FindUsageAsync(usageId) is { Usage: { End: { } end } usage } && usage.TokenId == tokenId
-                ? ResultOf(usage, end)
-                : new ReleaseResult.TokenNotFound();
+            if (await ledger.FindUsageAsync(usageId) is not { Usage: { End: { } end } usage } || usage.TokenId != tokenId)
+                return new ReleaseResult.TokenNotFound();
+
+            await ShowAsync(usage, cancellationToken);
+            return ResultOf(usage, end);
         }
         catch (LedgerUnavailableException)
         {
             return new ReleaseResult.Unavailable(OutcomeUnknown: false);
         }
     }
+
+    // A token that this node has not heard of, because the pool has just grown, is shown by catching up with the pool.
+    private async Task ShowAsync(Usage usage, CancellationToken cancellationToken)
+    {
+        if (!cache.Apply(usage.TokenId, usage.Fence, usage.IsOpen ? usage : null) && usage.IsOpen && cache.IsPrimed)
+            await CatchUpAsync(cancellationToken);
+    }
+
+    // Without an answer the digest brings the cache up to date a moment later.
+    private async Task CatchUpAsync(CancellationToken cancellationToken) =>
+        await AskAsync(cacheActor, new TokenCacheActor.CatchUp(), CatchUpTimeout, cancellationToken);
 
     private static ReleaseResult ResultOf(Usage usage, UsageEnd end) => end.Reason is EndReason.Released
         ? new ReleaseResult.Released(usage.TokenId, usage.UsageId, end.At)
@@ -105,9 +129,42 @@ internal sealed class TokenGateway(
         if (await AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken) is not PoolAnswer.Cleared(var count))
             return new ClearResult.Unavailable();
 
-        // Without an answer the digest brings the cache up to date a moment later.
-        await AskAsync(cacheActor, new TokenCacheActor.CatchUp(), CatchUpTimeout, cancellationToken);
+        await CatchUpAsync(cancellationToken);
         return new ClearResult.Cleared(count);
+    }
+
+    // What is read here is shown from the cache, too, before the caller hears of it: the next read must not show less.
+    public async Task<StrongListResult> ReadListAsync(TokenFilter filter, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var pool = await _poolReads.ReadAsync().WaitAsync(ReadTimeout, time, cancellationToken);
+            return new StrongListResult.Found(pool.List(filter), pool.AsOf);
+        }
+        catch (Exception failure) when (failure is LedgerUnavailableException or TimeoutException)
+        {
+            log.LogWarning("The pool could not be read from the ledger: {Reason}", failure.Message);
+            return new StrongListResult.Unavailable();
+        }
+    }
+
+    public async Task<StrongDetailsResult> ReadDetailsAsync(Guid tokenId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (token, readAt) = await ledger.FindTokenAsync(tokenId).WaitAsync(cancellationToken);
+            var asOf = cache.AsOfText(readAt);
+            if (token is null)
+                return new StrongDetailsResult.TokenNotFound(asOf);
+
+            cache.Apply([token]);
+            return new StrongDetailsResult.Found(cache.DetailsOf(token), asOf);
+        }
+        catch (LedgerUnavailableException unavailable)
+        {
+            log.LogWarning("A token could not be read from the ledger: {Reason}", unavailable.Message);
+            return new StrongDetailsResult.Unavailable();
+        }
     }
 
     public async Task<HistoryResult> ReadHistoryAsync(

@@ -200,6 +200,13 @@ internal static class ApiErrors
         Detail = "This node is still reading the pool: send the request again after the seconds given in Retry-After.",
     };
 
+    /// <summary>Only the database could have answered; what this node remembers may be old.</summary>
+    public static readonly ApiError LedgerUnavailable = Unavailable with
+    {
+        Detail = "The database could not answer in time: send the request again after the seconds given in "
+            + "Retry-After, or without consistency=strong for what this node knows.",
+    };
+
     /// <summary>The pool was asked, and cannot promise a token before this.</summary>
     public static ApiError PoolExhausted(TimeSpan retryAfter) => NoTokensAvailable with
     {

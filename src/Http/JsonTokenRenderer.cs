@@ -65,6 +65,8 @@ internal sealed class JsonTokenRenderer : ITokenRenderer
     public byte[] ListEnd(int total, int active) => Encoding.UTF8.GetBytes(
         $$$"""],"meta":{"total_count":{{{total}}},"active_count":{{{active}}},"available_count":{{{total - active}}}}}""");
 
+    public string AsOf(DateTimeOffset moment) => Timestamps.ToText(moment);
+
     private static void WriteWhoAndSince(Utf8JsonWriter json, TokenView token)
     {
         json.WriteString(Id, token.TokenId);

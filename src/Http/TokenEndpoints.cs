@@ -10,15 +10,30 @@ using TokenManager.Http.OpenApi;
 
 namespace TokenManager.Http;
 
-/// <summary>The routes of the API. Reads come from this node's cache, everything else goes through the gateway.</summary>
+/// <summary>The routes of the API. Reads come from this node's cache, unless they ask for more; everything else goes through the gateway.</summary>
 internal static class TokenEndpoints
 {
     public const string Prefix = "/api/tokens";
 
+    /// <summary>As of when a read is true, by the database's clock. A header, so that bodies and entity tags stay as they are.</summary>
+    public const string TokenAsOfHeader = "Token-As-Of";
+
     private const int DefaultHistoryLimit = 100;
     private const int MaxHistoryLimit = 1000;
 
+    private static readonly ApiError UnknownConsistency =
+        ApiErrors.Parameter("consistency", "must be strong or eventual");
+
     private static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
+
+    private enum Consistency
+    {
+        /// <summary>From this node's memory.</summary>
+        Eventual,
+
+        /// <summary>From the ledger.</summary>
+        Strong,
+    }
 
     public static void Map(IEndpointRouteBuilder endpoints)
     {
@@ -36,30 +51,67 @@ internal static class TokenEndpoints
         tokens.Map("/clear", PostOnly).ExcludeFromDescription();
     }
 
-    private static Task List(HttpContext context, ITokenCache cache)
+    private static Task List(HttpContext context, ITokenCache cache, ITokenGateway gateway)
     {
         if (ReadFilter(context.Request) is not { } filter)
             return ApiErrors.Parameter("status", "must be active or available").ExecuteAsync(context);
-        if (!cache.IsPrimed)
+        if (ReadConsistency(context.Request) is not { } consistency)
+            return UnknownConsistency.ExecuteAsync(context);
+        // Before the list, which is then at least as new as this says.
+        if (cache.AsOf is not { } asOf)
             return ApiErrors.NotPrimed.ExecuteAsync(context);
 
-        var list = cache.List(filter);
+        return consistency is Consistency.Strong
+            ? StrongListAsync(context, gateway, filter)
+            : Send(context, cache.List(filter), asOf);
+    }
+
+    private static async Task StrongListAsync(HttpContext context, ITokenGateway gateway, TokenFilter filter) =>
+        await (await gateway.ReadListAsync(filter, context.RequestAborted) switch
+        {
+            StrongListResult.Found found => Send(context, found.List, found.AsOf),
+            StrongListResult.Unavailable => ApiErrors.LedgerUnavailable.ExecuteAsync(context),
+            var result => throw new UnreachableException($"There is no list result {result}."),
+        });
+
+    private static Task Send(HttpContext context, PreparedList list, string asOf)
+    {
         context.Response.Headers.ETag = list.ETag;
+        context.Response.Headers[TokenAsOfHeader] = asOf;
         return EntityTags.NoneMatchFails(context.Request.Headers.IfNoneMatch, list.ETag)
             ? Answer.NotModified(context)
             : Answer.WriteAsync(context, list.Body);
     }
 
-    private static Task Details(HttpContext context, string id, ITokenCache cache)
+    private static Task Details(HttpContext context, string id, ITokenCache cache, ITokenGateway gateway)
     {
         if (!StrictUuid.TryParse(id, out var tokenId))
             return ApiErrors.InvalidTokenId.ExecuteAsync(context);
-        if (!cache.IsPrimed)
+        if (ReadConsistency(context.Request) is not { } consistency)
+            return UnknownConsistency.ExecuteAsync(context);
+        if (cache.AsOf is not { } asOf)
             return ApiErrors.NotPrimed.ExecuteAsync(context);
 
-        return cache.Details(tokenId) is { } body
-            ? Answer.WriteAsync(context, body)
-            : ApiErrors.TokenNotFound.ExecuteAsync(context);
+        return consistency is Consistency.Strong
+            ? StrongDetailsAsync(context, gateway, tokenId)
+            : Send(context, cache.Details(tokenId), asOf);
+    }
+
+    private static async Task StrongDetailsAsync(HttpContext context, ITokenGateway gateway, Guid tokenId) =>
+        await (await gateway.ReadDetailsAsync(tokenId, context.RequestAborted) switch
+        {
+            StrongDetailsResult.Found found => Send(context, found.Body, found.AsOf),
+            StrongDetailsResult.TokenNotFound missing => Send(context, details: null, missing.AsOf),
+            StrongDetailsResult.Unavailable => ApiErrors.LedgerUnavailable.ExecuteAsync(context),
+            var result => throw new UnreachableException($"There is no details result {result}."),
+        });
+
+    private static Task Send(HttpContext context, byte[]? details, string asOf)
+    {
+        context.Response.Headers[TokenAsOfHeader] = asOf;
+        return details is null
+            ? ApiErrors.TokenNotFound.ExecuteAsync(context)
+            : Answer.WriteAsync(context, details);
     }
 
     private static async Task<IResult> HistoryAsync(HttpContext context, string id, ITokenGateway gateway)
@@ -143,6 +195,20 @@ internal static class TokenEndpoints
         {
             "active" => TokenFilter.Active,
             "available" => TokenFilter.Available,
+            _ => null,
+        };
+    }
+
+    private static Consistency? ReadConsistency(HttpRequest request)
+    {
+        if (!request.QueryString.HasValue) return Consistency.Eventual;
+        if (!request.Query.TryGetValue("consistency", out var consistency)) return Consistency.Eventual;
+        return consistency.Count == 1 ? OfWord(consistency[0]) : null;
+
+        static Consistency? OfWord(string? word) => word switch
+        {
+            "eventual" => Consistency.Eventual,
+            "strong" => Consistency.Strong,
             _ => null,
         };
     }

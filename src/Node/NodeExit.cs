@@ -12,8 +12,10 @@ namespace TokenManager.Node;
 /// </summary>
 internal static class NodeExit
 {
-    // Coordinated shutdown's phases add up to 75 s at worst; the host must not give up before. Draining comes on top.
-    private static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(90);
+    /// <summary>
+    /// Coordinated shutdown's phases add up to 75 s at worst; the host must not give up before. Draining comes on top.
+    /// </summary>
+    public static readonly TimeSpan ShutdownTimeout = TimeSpan.FromSeconds(90);
 
     /// <summary>Reads the options, lets the caller compose the application, runs it until it is told to stop.</summary>
     public static async Task<int> RunAsync(string[] args, Func<WebApplicationBuilder, NodeOptions, WebApplication> compose)

@@ -12,9 +12,12 @@ internal static class NodeHealth
 {
     public const string LivePath = "/health/live";
     public const string ReadyPath = "/health/ready";
+
+    /// <summary>After it a check has failed; whoever probes must wait longer to be told why.</summary>
+    public static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(2);
+
     private const string Liveness = "liveness";
     private const string Readiness = "ready";
-    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(2);
 
     public static bool IsLiveness(HealthCheckRegistration check) => check.Tags.Contains(Liveness);
 

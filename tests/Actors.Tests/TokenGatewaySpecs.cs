@@ -1,8 +1,10 @@
+using System.Text;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TokenManager.Actors.Cache;
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 
@@ -14,6 +16,8 @@ public sealed class TokenGatewaySpecs : TestKit
     private readonly FakeTimeProvider _time = new();
     private readonly TestProbe _pool;
     private readonly TestProbe _cacheActor;
+    private readonly TokenCache _cache = new(new TextRenderer());
+    private readonly LedgerDouble _ledger = new();
     private readonly TokenGateway _gateway;
 
     public TokenGatewaySpecs()
@@ -22,7 +26,7 @@ public sealed class TokenGatewaySpecs : TestKit
         _pool = CreateTestProbe();
         _cacheActor = CreateTestProbe();
         _gateway = new TokenGateway(
-            _pool, _cacheActor, new TokenCache(new TextRenderer()), new LedgerDouble(), _time, NullLogger<TokenGateway>.Instance);
+            _pool, _cacheActor, _cache, _ledger, _time, NullLogger<TokenGateway>.Instance);
     }
 
     [Fact]
@@ -93,6 +97,112 @@ public sealed class TokenGatewaySpecs : TestKit
         while (_pool.HasMessages)
             await RequestAsync<PoolQuery.GetStatus>();
     }
+
+    [Fact]
+    public async Task A_token_that_this_node_has_not_heard_of_is_shown_before_the_activation_is_answered()
+    {
+        Prime(1);
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Granted(Make.Open(7, 1, 1)));
+        await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
+        Assert.False(result.IsCompleted);
+        _cacheActor.Reply("caught up");
+        Assert.IsType<ActivateResult.Granted>(await result);
+    }
+
+    [Fact]
+    public async Task What_was_granted_and_what_was_released_shows_at_once()
+    {
+        Prime(1);
+        var granting = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Granted(Make.Open(0, 1, 1)));
+        await granting;
+        Assert.Equal("0:1+", Shown(0));
+
+        var releasing = _gateway.ReleaseAsync(Make.Token(0), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ReleaseToken>();
+        Reply(new PoolAnswer.Ended(Make.Ended(0, 1, 1)));
+        await releasing;
+        Assert.Equal("0:1", Shown(0));
+    }
+
+    [Fact]
+    public async Task What_was_released_of_a_token_that_left_the_pool_shows_as_well()
+    {
+        Prime(1);
+        _cache.Apply(Make.Token(0), 1, Make.Open(0, 1, 1));
+        _ledger.With(model => model.Open(Wish(0, 1)));
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Released, Make.Start)));
+        var result = _gateway.ReleaseAsync(Make.Token(0), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ReleaseToken>();
+        Reply(new PoolAnswer.TokenNotFound());
+        Assert.IsType<ReleaseResult.Released>(await result);
+        Assert.Equal("0:1", Shown(0));
+    }
+
+    [Fact]
+    public async Task A_strong_list_is_what_the_ledger_says_and_leaves_nothing_older_in_the_cache()
+    {
+        Prime(2);
+        var proven = _cache.AsOf;
+        _ledger.With(model => model.Now += TimeSpan.FromMinutes(1));
+        _ledger.With(model => model.Open(Wish(1, 1)));
+        var found = Assert.IsType<StrongListResult.Found>(await _gateway.ReadListAsync(TokenFilter.Active, CancellationToken.None));
+        Assert.Equal("[1:1+]1/2", Encoding.UTF8.GetString(found.List.Body.Span));
+        Assert.Equal(new TextRenderer().AsOf(Make.Start.AddMinutes(1)), found.AsOf);
+        Assert.Equal("1:1+", Shown(1));
+        Assert.Same(proven, _cache.AsOf);
+    }
+
+    [Fact]
+    public async Task Strong_details_are_what_the_ledger_says_and_leave_nothing_older_in_the_cache()
+    {
+        Prime(2);
+        _ledger.With(model => model.Open(Wish(1, 1)));
+        var found = Assert.IsType<StrongDetailsResult.Found>(await _gateway.ReadDetailsAsync(Make.Token(1), CancellationToken.None));
+        Assert.Equal("1:1+", Encoding.UTF8.GetString(found.Body));
+        Assert.Equal("1:1+", Shown(1));
+        Assert.Equal(
+            new StrongDetailsResult.TokenNotFound(new TextRenderer().AsOf(Make.Start)),
+            await _gateway.ReadDetailsAsync(Make.Token(9), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_strong_read_without_a_ledger_is_unavailable_rather_than_old()
+    {
+        Prime(2);
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        Assert.Equal(new StrongListResult.Unavailable(), await _gateway.ReadListAsync(TokenFilter.All, CancellationToken.None));
+        Assert.Equal(
+            new StrongDetailsResult.Unavailable(), await _gateway.ReadDetailsAsync(Make.Token(1), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_strong_list_that_takes_too_long_is_unavailable()
+    {
+        Prime(2);
+        _ledger.Gate = new TaskCompletionSource();
+        var result = _gateway.ReadListAsync(TokenFilter.All, CancellationToken.None);
+        _time.Advance(TimeSpan.FromSeconds(9.9));
+        Assert.False(result.IsCompleted);
+        _time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.Equal(new StrongListResult.Unavailable(), await result);
+    }
+
+    private void Prime(int tokens)
+    {
+        _cache.Resize(tokens, Make.Start);
+        _cache.Apply(new PoolBucket(
+            0, [.. Enumerable.Range(0, tokens).Select(n => new TokenView(Make.Token(n), n, 0, Current: null))]));
+        _cache.Proven(Make.Start);
+    }
+
+    private string Shown(int token) => Encoding.UTF8.GetString(_cache.Details(Make.Token(token))!);
+
+    private static OpenUsage Wish(int token, int usage) =>
+        new(Make.Usage(usage), Make.Token(token), Make.User(usage), 1, Make.Lease);
 
     private Task<T> RequestAsync<T>() => _pool.ExpectMsgAsync<T>().AsTask();
 

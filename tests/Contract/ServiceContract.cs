@@ -338,6 +338,108 @@ public abstract partial class ServiceContract : IAsyncLifetime
         });
     }
 
+    [Theory]
+    [InlineData("consistency=")]
+    [InlineData("consistency=STRONG")]
+    [InlineData("consistency=strong&consistency=eventual")]
+    public async Task Another_consistency_is_refused(string query)
+    {
+        foreach (var path in new[] { "/api/tokens", $"/api/tokens/{Guid.NewGuid()}" })
+        {
+            using var answer = await GetAsync($"{path}?{query}");
+
+            await AssertProblemAsync(
+                answer, HttpStatusCode.UnprocessableEntity, "invalid_parameter", "consistency", "must be strong or eventual");
+        }
+    }
+
+    [Fact]
+    public async Task A_read_says_as_of_when_it_is_true_and_that_never_goes_back()
+    {
+        var token = (await ListAsync())[0];
+        using var list = await GetAsync("/api/tokens");
+        using var details = await GetAsync($"/api/tokens/{token}");
+        using var missing = await GetAsync($"/api/tokens/{Guid.NewGuid()}");
+        Assert.Equal(HttpStatusCode.NotFound, missing.StatusCode);
+        using var unchanged = await GetAsync("/api/tokens", "*");
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+
+        HttpResponseMessage[] answers = [list, details, missing, unchanged];
+        Assert.Equal(answers.Select(AsOf).Order(), answers.Select(AsOf));
+        await EventuallyAsync(async () =>
+        {
+            using var later = await GetAsync("/api/tokens");
+            Assert.True(AsOf(later) > AsOf(unchanged));
+        });
+    }
+
+    [Fact]
+    public async Task What_was_activated_before_a_read_was_proven_is_in_it()
+    {
+        var activation = await ActivateAsync(Guid.NewGuid());
+        await EventuallyAsync(async () =>
+        {
+            using var answer = await GetAsync($"/api/tokens/{activation.TokenId}");
+            var data = await DataAsync(answer);
+            Assert.Equal("active", data.GetProperty("status").GetString());
+            Assert.True(AsOf(answer) > DateTimeOffset.Parse(activation.ActivatedAt, CultureInfo.InvariantCulture));
+        });
+    }
+
+    [Fact]
+    public async Task A_strong_read_shows_at_once_what_was_answered_before_it()
+    {
+        var activation = await ActivateAsync(Guid.NewGuid());
+
+        using var details = await GetAsync($"/api/tokens/{activation.TokenId}?consistency=strong");
+        var token = await DataAsync(details);
+        AssertMembers(token, "id", "status", "current_user_id", "activated_at", "active_usage");
+        Assert.Equal(activation.UserId.ToString(), token.GetProperty("current_user_id").GetString());
+        Assert.True(AsOf(details) > DateTimeOffset.Parse(activation.ActivatedAt, CultureInfo.InvariantCulture));
+
+        foreach (var (query, count) in new[] { ("", PoolSize), ("&status=active", 1), ("&status=available", PoolSize - 1) })
+        {
+            using var answer = await GetAsync($"/api/tokens?consistency=strong{query}");
+            using var json = await JsonAsync(answer);
+            Assert.Equal((PoolSize, 1, PoolSize - 1), Counts(json.RootElement));
+            var tokens = json.RootElement.GetProperty("data").EnumerateArray().ToList();
+            Assert.Equal(count, tokens.Count);
+            Assert.All(
+                tokens.Where(t => t.GetProperty("status").GetString() == "active"), t => AssertHeld(t, activation));
+            Assert.True(AsOf(answer) >= AsOf(details));
+        }
+
+        await ReleaseAsync(activation);
+        using var released = await GetAsync($"/api/tokens/{activation.TokenId}?consistency=strong");
+        AssertFree(await DataAsync(released), "current_user_id", "activated_at", "active_usage");
+    }
+
+    [Fact]
+    public async Task A_strong_list_has_the_bytes_and_the_entity_tag_of_the_other()
+    {
+        await ActivateAsync(Guid.NewGuid());
+        await EventuallyAsync(async () =>
+        {
+            using var strong = await GetAsync("/api/tokens?consistency=strong");
+            using var eventual = await GetAsync("/api/tokens?consistency=eventual");
+            Assert.Equal(await strong.Content.ReadAsStringAsync(), await eventual.Content.ReadAsStringAsync());
+            Assert.Equal(strong.Headers.ETag, eventual.Headers.ETag);
+
+            using var unchanged = await GetAsync("/api/tokens?consistency=strong", eventual.Headers.ETag!.Tag);
+            Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+            Assert.True(AsOf(unchanged) >= AsOf(strong));
+        });
+    }
+
+    [Fact]
+    public async Task A_strong_read_of_an_unknown_token_finds_nothing_as_of_now()
+    {
+        using var answer = await GetAsync($"/api/tokens/{Guid.NewGuid()}?consistency=strong");
+
+        await AssertProblemAsync(answer, HttpStatusCode.NotFound, "token_not_found", "token", "not found");
+        Assert.NotEqual(default, AsOf(answer));
+    }
+
     [Fact]
     public async Task The_details_show_the_running_usage()
     {
@@ -670,7 +772,11 @@ public abstract partial class ServiceContract : IAsyncLifetime
     public async Task HEAD_answers_like_GET_without_a_body()
     {
         var token = (await ListAsync())[0];
-        foreach (var path in new[] { "/api/tokens", $"/api/tokens/{token}", $"/api/tokens/{token}/history" })
+        foreach (var path in new[]
+        {
+            "/api/tokens", $"/api/tokens/{token}", $"/api/tokens/{token}/history",
+            "/api/tokens?consistency=strong", $"/api/tokens/{token}?consistency=strong",
+        })
         {
             await EventuallyAsync(async () =>
             {
@@ -710,6 +816,13 @@ public abstract partial class ServiceContract : IAsyncLifetime
     private static void AssertMembers(JsonElement value, params string[] required) =>
         Assert.Superset(
             required.ToHashSet(), value.EnumerateObject().Select(member => member.Name).ToHashSet());
+
+    private static DateTimeOffset AsOf(HttpResponseMessage answer)
+    {
+        var text = Assert.Single(answer.Headers.GetValues("Token-As-Of"));
+        Assert.EndsWith("Z", text, StringComparison.Ordinal);
+        return DateTimeOffset.Parse(text, CultureInfo.InvariantCulture);
+    }
 
     private static void AssertUuid(JsonElement value) => Assert.Matches(LowerCaseUuid(), value.GetString());
 

@@ -25,6 +25,8 @@ internal sealed class InMemoryPool : ITokenGateway, ITokenCache
 
     public bool IsPrimed => true;
 
+    public string AsOf => _renderer.AsOf(Now());
+
     public Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
     {
         lock (_lock) return Task.FromResult(Activate(userId, usageId ?? Guid.NewGuid()));
@@ -44,6 +46,14 @@ internal sealed class InMemoryPool : ITokenGateway, ITokenCache
             return Task.FromResult<ClearResult>(new ClearResult.Cleared(open.Count));
         }
     }
+
+    public Task<StrongListResult> ReadListAsync(TokenFilter filter, CancellationToken cancellationToken) =>
+        Task.FromResult<StrongListResult>(new StrongListResult.Found(List(filter), AsOf));
+
+    public Task<StrongDetailsResult> ReadDetailsAsync(Guid tokenId, CancellationToken cancellationToken) =>
+        Task.FromResult<StrongDetailsResult>(Details(tokenId) is { } body
+            ? new StrongDetailsResult.Found(body, AsOf)
+            : new StrongDetailsResult.TokenNotFound(AsOf));
 
     public Task<HistoryResult> ReadHistoryAsync(
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken)

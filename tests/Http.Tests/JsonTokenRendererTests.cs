@@ -29,6 +29,11 @@ public sealed class JsonTokenRendererTests
     private readonly JsonTokenRenderer _renderer = new();
 
     [Fact]
+    public void A_moment_beside_an_answer_is_written_as_the_moments_in_it_are() => Assert.Equal(
+        "2026-01-31T11:00:00.123456Z",
+        new JsonTokenRenderer().AsOf(new DateTimeOffset(2026, 1, 31, 12, 0, 0, 123, 456, TimeSpan.FromHours(1))));
+
+    [Fact]
     public void The_details_of_an_active_token_are_as_the_contract_shows_them() => Assert.Equal(
         """{"data":{"id":"8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10","status":"active","""
         + "\"current_user_id\":\"2f1f6c5e-8d0b-4c39-9a51-0e6b8f7d3a42\","

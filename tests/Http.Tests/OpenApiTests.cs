@@ -82,6 +82,18 @@ public sealed class OpenApiTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/api/tokens", "get", "status", "query", """{"enum":["active","available"],"type":"string"}""")]
+    [InlineData(
+        "/api/tokens",
+        "get",
+        "consistency",
+        "query",
+        """{"enum":["eventual","strong"],"type":"string","default":"eventual"}""")]
+    [InlineData(
+        "/api/tokens/{id}",
+        "get",
+        "consistency",
+        "query",
+        """{"enum":["eventual","strong"],"type":"string","default":"eventual"}""")]
     [InlineData("/api/tokens", "get", "If-None-Match", "header", """{"type":"string"}""")]
     [InlineData(
         "/api/tokens/{id}/history",
@@ -120,6 +132,18 @@ public sealed class OpenApiTests : IAsyncLifetime
 
         Assert.True(responses.GetProperty("200").GetProperty("headers").TryGetProperty("ETag", out _));
         Assert.True(responses.GetProperty("304").GetProperty("headers").TryGetProperty("ETag", out _));
+    }
+
+    [Theory]
+    [InlineData("/api/tokens", "200")]
+    [InlineData("/api/tokens", "304")]
+    [InlineData("/api/tokens/{id}", "200")]
+    [InlineData("/api/tokens/{id}", "404")]
+    public void Reads_document_as_of_when_they_are_true(string path, string status)
+    {
+        var header = Responses(path, "get").GetProperty(status).GetProperty("headers").GetProperty("Token-As-Of");
+
+        Assert.Equal("""{"type":"string","format":"date-time"}""", Text(header.GetProperty("schema")));
     }
 
     [Fact]

@@ -15,6 +15,10 @@ internal sealed class ScriptedGateway : ITokenGateway
 
     public Func<CancellationToken, Task<HistoryResult>> OnReadHistory { get; set; } = _ => throw NotExpected();
 
+    public Func<TokenFilter, Task<StrongListResult>> OnReadList { get; set; } = _ => throw NotExpected();
+
+    public Func<Guid, Task<StrongDetailsResult>> OnReadDetails { get; set; } = _ => throw NotExpected();
+
     public (Guid UserId, Guid? UsageId)? Activated { get; private set; }
 
     public (Guid TokenId, Guid UsageId)? Released { get; private set; }
@@ -35,6 +39,12 @@ internal sealed class ScriptedGateway : ITokenGateway
 
     public Task<ClearResult> ClearAsync(CancellationToken cancellationToken) => OnClear(cancellationToken);
 
+    public Task<StrongListResult> ReadListAsync(TokenFilter filter, CancellationToken cancellationToken) =>
+        OnReadList(filter);
+
+    public Task<StrongDetailsResult> ReadDetailsAsync(Guid tokenId, CancellationToken cancellationToken) =>
+        OnReadDetails(tokenId);
+
     public Task<HistoryResult> ReadHistoryAsync(
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken)
     {
@@ -52,7 +62,9 @@ internal sealed class ScriptedCache : ITokenCache
 
     public static readonly Guid TokenId = Guid.Parse("8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10");
 
-    public bool IsPrimed { get; set; } = true;
+    public bool IsPrimed => AsOf is not null;
+
+    public string? AsOf { get; set; } = "2026-01-31T12:00:00.000001Z";
 
     public PreparedList List(TokenFilter filter) => new(Encoding.UTF8.GetBytes($"list {filter}"), ETag);
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using TokenManager.Actors;
+using TokenManager.Actors.Cache;
 using TokenManager.Contract;
 
 namespace TokenManager.Http.Tests;
@@ -11,6 +12,7 @@ public sealed class TokenEndpointsTests : IAsyncLifetime
 {
     private const string UserId = "2f1f6c5e-8d0b-4c39-9a51-0e6b8f7d3a42";
     private const string UsageId = "d94f3b7a-6c21-4f58-b0e7-9a8c5d1e2b36";
+    private const string AsOf = "2026-01-31T12:00:07.000000Z";
     private const string NilId = "00000000-0000-0000-0000-000000000000";
 
     private static readonly DateTimeOffset Start = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
@@ -177,15 +179,118 @@ public sealed class TokenEndpointsTests : IAsyncLifetime
 
     [Theory]
     [InlineData("/api/tokens")]
+    [InlineData("/api/tokens?consistency=strong")]
     [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10")]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10?consistency=strong")]
     public async Task A_node_that_has_not_seen_the_pool_yet_is_unavailable(string path)
     {
-        _cache.IsPrimed = false;
+        _cache.AsOf = null;
 
         using var answer = await Client.GetAsync(path);
 
         await ProblemAssert.IsAsync(answer, HttpStatusCode.ServiceUnavailable, "unavailable");
         ProblemAssert.RetriesAfter(answer, 1);
+        AssertAsOf(null, answer);
+    }
+
+    [Theory]
+    [InlineData("/api/tokens", HttpStatusCode.OK)]
+    [InlineData("/api/tokens?status=active&consistency=eventual", HttpStatusCode.OK)]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10", HttpStatusCode.OK)]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10?consistency=eventual", HttpStatusCode.OK)]
+    [InlineData("/api/tokens/" + UserId, HttpStatusCode.NotFound)]
+    public async Task A_read_says_as_of_when_it_is_true(string path, HttpStatusCode status)
+    {
+        using var answer = await Client.GetAsync(path);
+
+        Assert.Equal(status, answer.StatusCode);
+        AssertAsOf(_cache.AsOf, answer);
+    }
+
+    [Fact]
+    public async Task A_list_that_the_caller_has_says_as_of_when_that_is_true()
+    {
+        using var answer = await SendAsync(HttpMethod.Get, "/api/tokens", ("If-None-Match", "*"));
+
+        Assert.Equal(HttpStatusCode.NotModified, answer.StatusCode);
+        AssertAsOf(_cache.AsOf, answer);
+    }
+
+    [Theory]
+    [InlineData("/api/tokens?consistency=")]
+    [InlineData("/api/tokens?consistency=Strong")]
+    [InlineData("/api/tokens?consistency=strong&consistency=strong")]
+    [InlineData("/api/tokens?status=active&consistency=linearizable")]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10?consistency=weak")]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10?consistency")]
+    public async Task Another_consistency_is_refused(string path)
+    {
+        using var answer = await Client.GetAsync(path);
+
+        await ProblemAssert.IsAsync(
+            answer,
+            HttpStatusCode.UnprocessableEntity,
+            "invalid_parameter",
+            "consistency",
+            "must be strong or eventual");
+        AssertAsOf(null, answer);
+    }
+
+    [Theory]
+    [InlineData("?consistency=strong", TokenFilter.All)]
+    [InlineData("?consistency=strong&status=active", TokenFilter.Active)]
+    [InlineData("?status=available&consistency=strong", TokenFilter.Available)]
+    public async Task A_strong_list_is_what_the_ledger_says(string query, TokenFilter filter)
+    {
+        _gateway.OnReadList = asked => Task.FromResult<StrongListResult>(
+            new StrongListResult.Found(new PreparedList(Encoding.UTF8.GetBytes($"ledger {asked}"), "\"v2\""), AsOf));
+
+        using var answer = await Client.GetAsync("/api/tokens" + query);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal($"ledger {filter}", await answer.Content.ReadAsStringAsync());
+        Assert.Equal("\"v2\"", answer.Headers.ETag?.ToString());
+        Assert.Equal("application/json", answer.Content.Headers.ContentType?.ToString());
+        AssertAsOf(AsOf, answer);
+
+        using var again = await SendAsync(HttpMethod.Get, "/api/tokens" + query, ("If-None-Match", "\"v2\""));
+        Assert.Equal(HttpStatusCode.NotModified, again.StatusCode);
+        Assert.Equal("\"v2\"", again.Headers.ETag?.ToString());
+        AssertAsOf(AsOf, again);
+    }
+
+    [Fact]
+    public async Task Strong_details_are_what_the_ledger_says()
+    {
+        _gateway.OnReadDetails = id => Task.FromResult<StrongDetailsResult>(id == ScriptedCache.TokenId
+            ? new StrongDetailsResult.Found("ledger"u8.ToArray(), AsOf)
+            : new StrongDetailsResult.TokenNotFound(AsOf));
+
+        using var found = await Client.GetAsync(TokenPath + "?consistency=strong");
+        Assert.Equal(HttpStatusCode.OK, found.StatusCode);
+        Assert.Equal("ledger", await found.Content.ReadAsStringAsync());
+        AssertAsOf(AsOf, found);
+
+        using var missing = await Client.GetAsync($"/api/tokens/{UserId}?consistency=strong");
+        await ProblemAssert.IsAsync(missing, HttpStatusCode.NotFound, "token_not_found", "token", "not found");
+        AssertAsOf(AsOf, missing);
+    }
+
+    [Theory]
+    [InlineData("/api/tokens?consistency=strong")]
+    [InlineData("/api/tokens/8c1d7a52-4e0f-4b6a-9a3d-5f2e8b7c6d10?consistency=strong")]
+    public async Task A_strong_read_without_a_database_is_unavailable_rather_than_old(string path)
+    {
+        _gateway.OnReadList = _ => Task.FromResult<StrongListResult>(new StrongListResult.Unavailable());
+        _gateway.OnReadDetails = _ => Task.FromResult<StrongDetailsResult>(new StrongDetailsResult.Unavailable());
+
+        using var answer = await Client.GetAsync(path);
+
+        var detail = await ProblemAssert.IsAsync(answer, HttpStatusCode.ServiceUnavailable, "unavailable");
+        Assert.StartsWith("The database could not answer in time", detail, StringComparison.Ordinal);
+        ProblemAssert.RetriesAfter(answer, 1);
+        AssertAsOf(null, answer);
+        Assert.Null(answer.Headers.ETag);
     }
 
     [Fact]
@@ -631,6 +736,12 @@ public sealed class TokenEndpointsTests : IAsyncLifetime
         if (type is not null) request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         return await Client.SendAsync(request);
+    }
+
+    private static void AssertAsOf(string? expected, HttpResponseMessage answer)
+    {
+        Assert.Equal(expected is not null, answer.Headers.TryGetValues("Token-As-Of", out var values));
+        if (expected is not null) Assert.Equal(expected, Assert.Single(values!));
     }
 
     private async Task<HttpResponseMessage> SendAsync(

@@ -20,4 +20,7 @@ public interface ITokenRenderer
 
     /// <summary>What stands after the last element; the counts are of the whole pool, whatever the filter.</summary>
     byte[] ListEnd(int total, int active);
+
+    /// <summary>A moment as it stands beside an answer.</summary>
+    string AsOf(DateTimeOffset moment);
 }

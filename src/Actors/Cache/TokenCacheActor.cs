@@ -11,24 +11,35 @@ namespace TokenManager.Actors.Cache;
 /// </summary>
 internal sealed class TokenCacheActor : UntypedActor, IWithTimers
 {
+    // Kept few, so that a large pool does not fill the way to this node.
+    private const int PullsUnderWay = 16;
+    private const int WakesPerPull = 8;
     private static readonly TimeSpan DigestInterval = TimeSpan.FromSeconds(1);
+
+    // Until what differs has been repaired, and until somebody answers.
+    private static readonly TimeSpan ShortDigestInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FirstDigestInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly TokenCache _cache;
     private readonly IActorRef _pool;
+    private readonly IActorRef _tokens;
     private readonly List<(IActorRef Who, long Round)> _catchingUp = [];
-    private readonly Dictionary<int, PoolBucket?> _pulls = [];
-    private int _buckets;
+    private readonly Queue<int> _toPull = [];
+    private readonly HashSet<int> _pulling = [];
+    private IActorRef _digestFrom = ActorRefs.Nobody;
+    private Proof _answered = new(0, default);
+    private Proof _next = new(0, default);
     private long _round;
-    private long _pullRound;
+    private bool _bucketsCome;
 
-    // Buckets that differed at the last digest: once is normal while changes are on their way, twice is a loss.
+    // Buckets not shown to be current by the last digest: once is normal while changes are on their way, twice is a loss.
     private HashSet<int> _differed = [];
 
-    public TokenCacheActor(TokenCache cache, IActorRef pool)
+    public TokenCacheActor(TokenCache cache, IActorRef pool, IActorRef tokens)
     {
         _cache = cache;
         _pool = pool;
+        _tokens = tokens;
     }
 
     /// <summary>Answered with <see cref="CaughtUp"/> when the cache shows at least what the pool knew when it was asked.</summary>
@@ -37,6 +48,9 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     /// <summary>See <see cref="CatchUp"/>.</summary>
     public sealed record CaughtUp : INoSerializationVerificationNeeded;
 
+    /// <summary>That everything is shown which the pool knew at this digest.</summary>
+    private readonly record struct Proof(long Round, DateTimeOffset AsOf);
+
     private enum Timer
     {
         Digest,
@@ -44,8 +58,8 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(TokenCache cache, IActorRef pool) =>
-        Akka.Actor.Props.Create(() => new TokenCacheActor(cache, pool));
+    public static Props Props(TokenCache cache, IActorRef pool, IActorRef tokens) =>
+        Akka.Actor.Props.Create(() => new TokenCacheActor(cache, pool, tokens));
 
     protected override void PreStart()
     {
@@ -66,21 +80,26 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
                 _catchingUp.Add((Sender, _round));
                 break;
 
+            // Asking again would begin anew what is well under way.
+            case Timer.Digest when _bucketsCome:
+                _bucketsCome = false;
+                AskAgainIn(ShortDigestInterval);
+                break;
+
             case Timer.Digest:
                 AskForDigest();
                 break;
 
-            case PoolDigest digest:
-                Compare(digest.Round, digest.Buckets);
+            // An answer that comes after that to a later question is from a pool that was away, and knows less.
+            case PoolDigest digest when digest.Round > _answered.Round:
+                Compare(digest);
                 break;
 
-            case PoolBucket bucket when _pulls.ContainsKey(bucket.Bucket):
-                _pulls[bucket.Bucket] = bucket;
-                if (_pulls.Values.All(pulled => pulled is not null))
-                    TakeOver();
+            case PoolBucket bucket:
+                TakeOver(bucket);
                 break;
 
-            case PoolBucket or SubscribeAck:
+            case PoolDigest or SubscribeAck:
                 break;
 
             default:
@@ -93,43 +112,74 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private void AskForDigest()
     {
         _pool.Tell(new PoolQuery.GetDigest(++_round));
-        Timers.StartSingleTimer(Timer.Digest, Timer.Digest, _cache.IsPrimed ? DigestInterval : FirstDigestInterval);
+        AskAgainIn(_cache.IsPrimed ? ShortDigestInterval : FirstDigestInterval);
     }
 
-    private void Compare(long round, IReadOnlyList<ulong> theirs)
+    private void AskAgainIn(TimeSpan interval) => Timers.StartSingleTimer(Timer.Digest, Timer.Digest, interval);
+
+    private void Compare(PoolDigest digest)
     {
-        var ours = _cache.Digest();
-        _buckets = theirs.Count;
+        _cache.Resize(digest.Size, digest.SizeReadAt);
+        var (ours, theirs) = (_cache.Digest(), digest.Buckets);
         var differ = Enumerable.Range(0, Math.Max(theirs.Count, ours.Length))
             .Where(bucket => theirs.ElementAtOrDefault(bucket) != ours.ElementAtOrDefault(bucket))
             .ToHashSet();
         var atOnce = !_cache.IsPrimed || _catchingUp.Count > 0;
         var pull = atOnce ? differ : [.. differ.Intersect(_differed)];
+
+        // What differs for the first time was right at the digest before: all is proven as of that one.
+        var proof = new Proof(digest.Round, digest.AsOf);
+        _next = pull.Count == differ.Count ? proof : _answered;
+        _answered = proof;
         _differed = differ;
-        _pulls.Clear();
-        _pullRound = round;
+
+        // The pulls go to the very pool that said what differs, and not to the next one, which may know less.
+        _digestFrom = Sender;
+        _bucketsCome = false;
+        _pulling.Clear();
+        _toPull.Clear();
         foreach (var bucket in pull)
+            _toPull.Enqueue(bucket);
+        PullOn();
+    }
+
+    private void TakeOver(PoolBucket bucket)
+    {
+        var behind = _cache.Apply(bucket);
+        if (bucket.Round != _answered.Round || !_pulling.Remove(bucket.Bucket))
+            return;
+
+        _differed.Remove(bucket.Bucket);
+        _bucketsCome = true;
+
+        // What the pool has missed for so long it will not hear by itself: the token says it once more.
+        foreach (var token in behind.Take(WakesPerPull))
+            _tokens.Tell(new TokenCommand.Wake(token), _digestFrom);
+        PullOn();
+    }
+
+    private void PullOn()
+    {
+        while (_pulling.Count < PullsUnderWay && _toPull.TryDequeue(out var bucket))
         {
-            _pulls.Add(bucket, null);
-            _pool.Tell(new PoolQuery.GetBucket(bucket));
+            _pulling.Add(bucket);
+            _digestFrom.Tell(new PoolQuery.GetBucket(_answered.Round, bucket));
         }
 
-        if (differ.Count == 0)
-            Proven(round);
+        if (_pulling.Count > 0)
+            return;
+
+        _bucketsCome = false;
+        Proven();
+        if (_differed.Count == 0)
+            AskAgainIn(DigestInterval);
     }
 
-    private void TakeOver()
+    private void Proven()
     {
-        _cache.Apply([.. _pulls.Values.OfType<PoolBucket>()], _buckets);
-        _pulls.Clear();
-        Proven(_pullRound);
-    }
-
-    private void Proven(long round)
-    {
-        _cache.SetPrimed();
-        foreach (var (who, _) in _catchingUp.Where(waiting => waiting.Round <= round))
+        _cache.Proven(_next.AsOf);
+        foreach (var (who, _) in _catchingUp.Where(waiting => waiting.Round <= _next.Round))
             who.Tell(new CaughtUp());
-        _catchingUp.RemoveAll(waiting => waiting.Round <= round);
+        _catchingUp.RemoveAll(waiting => waiting.Round <= _next.Round);
     }
 }

@@ -85,12 +85,25 @@ public sealed record PoolToken(Guid TokenId, int Ordinal, long Fence, UsageRow? 
 /// <param name="Tokens">
 /// By ordinal: every token below <paramref name="Size"/>, and those above it that are still lent.
 /// </param>
-public sealed record PoolImage(int Size, IReadOnlyList<PoolToken> Tokens);
+public sealed record PoolImage(int Size, IReadOnlyList<PoolToken> Tokens)
+{
+    /// <summary>By the database's clock, a moment before the statement saw the rows.</summary>
+    public DateTimeOffset ReadAt { get; init; }
+}
+
+/// <summary>One token, read by one statement.</summary>
+/// <param name="Token">Null if it is not in the pool: unknown, or beyond the pool's size and not lent.</param>
+/// <param name="ReadAt">By the database's clock, a moment before the statement saw the rows.</param>
+public sealed record TokenImage(PoolToken? Token, DateTimeOffset ReadAt);
 
 /// <summary>What a sweep finds.</summary>
 /// <param name="Size">How many tokens the pool shall have.</param>
 /// <param name="Overdue">Open usages past their time, the longest overdue first.</param>
-public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue);
+public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue)
+{
+    /// <summary>By the database's clock, a moment before the size was read.</summary>
+    public DateTimeOffset ReadAt { get; init; }
+}
 
 /// <summary>
 /// The tables that decide. Every write is one conditional statement on each row, whoever sends it, and may be sent
@@ -116,6 +129,14 @@ public interface ILedger
 
     /// <summary>Makes the missing tokens and reads the whole pool, which must have been declared.</summary>
     Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Reads the whole pool and changes nothing: tokens that are declared and not made yet are missing in it.
+    /// </summary>
+    Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken);
+
+    /// <summary>One token as it stands. Grouped.</summary>
+    Task<TokenImage> FindTokenAsync(Guid tokenId);
 
     /// <summary>Reads the pool's size and at most <paramref name="limit"/> overdue usages.</summary>
     Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken);

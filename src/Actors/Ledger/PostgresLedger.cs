@@ -52,6 +52,9 @@ internal sealed class PostgresLedger : SqlLedger
 
     private protected override ValueTask DisconnectAsync() => _dataSource.DisposeAsync();
 
+    // Every statement is a transaction of its own. The statement's own timestamp is set again after its snapshot was taken.
+    private protected override string StatementTime => "transaction_timestamp()";
+
     private protected override Failure Classify(Exception exception) => PostgresFailures.Classify(exception);
 
     private protected override string Rows(params ReadOnlySpan<string> columns) =>

@@ -20,12 +20,16 @@ internal abstract class SqlLedger : IOwnedLedger
         "u.id, u.token_id, u.user_id, u.fence, u.started_at, u.expires_at, u.ended_at, u.end_reason, "
         + "u.expires_at - clock_timestamp()";
 
+    private const string NewestFence =
+        "coalesce((select max(m.fence) from token_usages m where m.token_id = t.id), 0)";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
     private readonly Batcher<OpenUsage, OpenResult> _opens;
     private readonly Batcher<CloseUsage, CloseResult> _closes;
     private readonly Batcher<TokenQuery, IReadOnlyList<UsageRow>> _tokenReads;
     private readonly Batcher<Guid, Found> _usageReads;
+    private readonly Batcher<Guid, TokenImage> _tokenFinds;
     private readonly Lazy<Task> _end;
 
     private protected SqlLedger(int writers)
@@ -37,6 +41,7 @@ internal abstract class SqlLedger : IOwnedLedger
         _closes = new(writes, Connect(Access.Write), CloseAsync, close => close.UsageId, Classify);
         _tokenReads = new(reads, Connect(Access.Read), ReadTokensAsync, query => query.TokenId, Classify);
         _usageReads = new(reads, Connect(Access.Read), FindUsagesAsync, id => id, Classify);
+        _tokenFinds = new(reads, Connect(Access.Read), FindTokensAsync, id => id, Classify);
         _end = new(EndAsync);
     }
 
@@ -48,6 +53,8 @@ internal abstract class SqlLedger : IOwnedLedger
         _tokenReads.AskAsync(new TokenQuery(tokenId, fromFence));
 
     public async Task<UsageRow?> FindUsageAsync(Guid usageId) => (await _usageReads.AskAsync(usageId)).Row;
+
+    public Task<TokenImage> FindTokenAsync(Guid tokenId) => _tokenFinds.AskAsync(tokenId);
 
     public Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken)
     {
@@ -84,17 +91,21 @@ internal abstract class SqlLedger : IOwnedLedger
             {
                 await MakeMissingTokensAsync(connection, await ReadSizeAsync(connection, limit.Token), limit);
                 // Another node may have declared more tokens since, and not made them yet.
-                if (await ReadPoolAsync(connection, limit) is { } image)
+                var image = await ReadPoolAsync(connection, limit);
+                if (image.Size > 0 && image.Tokens.Count(token => token.Ordinal < image.Size) == image.Size)
                     return image;
             }
         },
         cancellationToken);
 
+    public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) =>
+        RunAsync(Access.Read, ReadPoolAsync, cancellationToken);
+
     public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) => RunAsync(
         Access.Read,
         async (connection, timeLimit) =>
         {
-            var size = await ReadSizeAsync(connection, timeLimit.Token);
+            var (size, readAt) = await ReadDeclarationAsync(connection, timeLimit.Token);
             // The clock stands in a query of its own: a volatile function in the condition would keep the index from
             // being searched by it.
             await using var command = Command(
@@ -109,7 +120,7 @@ internal abstract class SqlLedger : IOwnedLedger
             var overdue = new List<UsageRow>();
             while (await reader.ReadAsync(timeLimit.Token))
                 overdue.Add(ReadUsage(reader));
-            return new SweepImage(size, overdue);
+            return new SweepImage(size, overdue) { ReadAt = readAt };
         },
         cancellationToken);
 
@@ -136,7 +147,8 @@ internal abstract class SqlLedger : IOwnedLedger
             _opens.DisposeAsync().AsTask(),
             _closes.DisposeAsync().AsTask(),
             _tokenReads.DisposeAsync().AsTask(),
-            _usageReads.DisposeAsync().AsTask());
+            _usageReads.DisposeAsync().AsTask(),
+            _tokenFinds.DisposeAsync().AsTask());
         await DisconnectAsync();
     }
 
@@ -144,6 +156,9 @@ internal abstract class SqlLedger : IOwnedLedger
     private protected abstract Task<Session> ConnectAsync(Access access, CancellationToken cancellationToken);
 
     private protected abstract ValueTask DisconnectAsync();
+
+    /// <summary>The database's time when a statement that reads began, as SQL: not after what it sees.</summary>
+    private protected abstract string StatementTime { get; }
 
     private protected abstract Failure Classify(Exception exception);
 
@@ -336,6 +351,34 @@ internal abstract class SqlLedger : IOwnedLedger
         return [.. requests.Select(id => new Found(rows.GetValueOrDefault(id)))];
     }
 
+    private async Task<TokenImage?[]> FindTokensAsync(
+        Session session, IReadOnlyList<Guid> requests, CancellationToken cancellationToken)
+    {
+        await using var select = Command(
+            session.Connection,
+            $"""
+            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}, r.n
+            from {Rows("n", "token_id")} cross join pool
+            left join tokens t on t.id = r.token_id
+            left join token_usages u on u.token_id = t.id and u.ended_at is null
+            where pool.id = 1
+            """);
+        AddRows(
+            select,
+            ("n", Enumerable.Range(0, requests.Count).ToArray()),
+            ("token_id", Values(requests, id => id)));
+        var results = new TokenImage?[requests.Count];
+        await using var reader = await select.ExecuteReaderAsync(cancellationToken);
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            var token = await reader.IsDBNullAsync(9, cancellationToken) ? null : await ReadTokenAsync(reader, cancellationToken);
+            var isInPool = token is not null && (token.Ordinal < reader.GetInt32(12) || token.Open is not null);
+            results[reader.GetInt32(14)] = new TokenImage(isInPool ? token : null, ReadTime(reader, 13));
+        }
+
+        return results;
+    }
+
     private async Task<Dictionary<Guid, UsageRow>> ReadUsagesAsync(
         Session session, IReadOnlyList<Guid> usageIds, CancellationToken cancellationToken)
     {
@@ -360,12 +403,16 @@ internal abstract class SqlLedger : IOwnedLedger
         return rows;
     }
 
-    private async Task<int> ReadSizeAsync(DbConnection connection, CancellationToken cancellationToken)
+    private async Task<int> ReadSizeAsync(DbConnection connection, CancellationToken cancellationToken) =>
+        (await ReadDeclarationAsync(connection, cancellationToken)).Size;
+
+    private async Task<(int Size, DateTimeOffset ReadAt)> ReadDeclarationAsync(
+        DbConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = Command(connection, "select size from pool where id = 1");
+        await using var command = Command(connection, $"select size, {StatementTime} from pool where id = 1");
         await using var reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken)
-            ? reader.GetInt32(0)
+            ? (reader.GetInt32(0), ReadTime(reader, 1))
             : throw new InvalidOperationException("The pool has not been declared.");
     }
 
@@ -408,45 +455,39 @@ internal abstract class SqlLedger : IOwnedLedger
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
-    private async Task<PoolImage?> ReadPoolAsync(DbConnection connection, TimeLimit limit)
+    private async Task<PoolImage> ReadPoolAsync(DbConnection connection, TimeLimit limit)
     {
-        const string Fence =
-            "coalesce((select max(m.fence) from token_usages m where m.token_id = t.id), 0)";
         limit.StartAgain();
         await using var command = Command(
             connection,
             $"""
-            select {QualifiedUsageColumns}, t.id, t.ordinal, {Fence}, pool.size
+            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}
             from pool join tokens t on t.ordinal < pool.size
             left join token_usages u on u.token_id = t.id and u.ended_at is null
             where pool.id = 1
             union all
-            select {QualifiedUsageColumns}, t.id, t.ordinal, {Fence}, pool.size
+            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}
             from token_usages u join tokens t on t.id = u.token_id cross join pool
             where u.ended_at is null and t.ordinal >= pool.size and pool.id = 1
             """);
         await using var reader = await command.ExecuteReaderAsync(limit.Token);
         var tokens = new List<PoolToken>();
         var size = 0;
-        var below = 0;
+        var readAt = default(DateTimeOffset);
         while (await reader.ReadAsync(limit.Token))
         {
-            var token = new PoolToken(
-                reader.GetGuid(9),
-                reader.GetInt32(10),
-                reader.GetInt64(11),
-                await reader.IsDBNullAsync(0, limit.Token) ? null : ReadUsage(reader));
-            tokens.Add(token);
+            tokens.Add(await ReadTokenAsync(reader, limit.Token));
             if (tokens.Count % TokensPerStatement == 0)
                 limit.StartAgain();
+            if (tokens.Count > 1)
+                continue;
             size = reader.GetInt32(12);
-            if (token.Ordinal < size)
-                below++;
+            readAt = ReadTime(reader, 13);
         }
 
         // Here and not in the query, which thereby sends its first row at once, however large the pool is.
         tokens.Sort((left, right) => left.Ordinal.CompareTo(right.Ordinal));
-        return size > 0 && below == size ? new PoolImage(size, tokens) : null;
+        return new PoolImage(size, tokens) { ReadAt = readAt };
     }
 
     private async Task<HistoryResult> ReadHistoryAsync(
@@ -555,6 +596,12 @@ internal abstract class SqlLedger : IOwnedLedger
                 ? null
                 : new UsageEnd(ReadTime(reader, 6), ToReason(reader.GetString(7)))),
         ReadSpan(reader, 8));
+
+    private async Task<PoolToken> ReadTokenAsync(DbDataReader reader, CancellationToken cancellationToken) => new(
+        reader.GetGuid(9),
+        reader.GetInt32(10),
+        reader.GetInt64(11),
+        await reader.IsDBNullAsync(0, cancellationToken) ? null : ReadUsage(reader));
 
     private static string ToText(EndReason reason) => reason switch
     {

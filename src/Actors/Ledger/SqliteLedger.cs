@@ -57,6 +57,9 @@ internal sealed class SqliteLedger : SqlLedger
         SqliteConnection.ClearPool(pool);
     }
 
+    // There is no other: a few microseconds after the snapshot, on the only node there is.
+    private protected override string StatementTime => "clock_timestamp()";
+
     private protected override Failure Classify(Exception exception) => SqliteFailures.Classify(exception);
 
     private protected override string Rows(params ReadOnlySpan<string> columns)

@@ -64,8 +64,10 @@ internal abstract record PoolQuery : IWireMessage
     /// <param name="Round">Comes back with the answer.</param>
     public sealed record GetDigest(long Round) : PoolQuery;
 
-    /// <summary>The tokens of one bucket.</summary>
-    public sealed record GetBucket(int Bucket) : PoolQuery;
+    /// <summary>The tokens of one bucket, asked of the very pool whose digest showed a difference.</summary>
+    /// <param name="Round">That of the digest; comes back with the answer.</param>
+    /// <param name="Bucket">Which.</param>
+    public sealed record GetBucket(long Round, int Bucket) : PoolQuery;
 
     /// <summary>The pool in figures.</summary>
     public sealed record GetStatus : PoolQuery;
@@ -74,7 +76,23 @@ internal abstract record PoolQuery : IWireMessage
 /// <summary>One fingerprint for each bucket of the pool's tokens.</summary>
 /// <param name="Round">As it was asked for.</param>
 /// <param name="Buckets">See <see cref="TokenDigest"/>.</param>
-internal sealed record PoolDigest(long Round, IReadOnlyList<ulong> Buckets) : IWireMessage;
+internal sealed record PoolDigest(long Round, IReadOnlyList<ulong> Buckets) : IWireMessage
+{
+    /// <summary>The database's time when this was made, or a little before: never later.</summary>
+    public DateTimeOffset AsOf { get; init; }
+
+    /// <summary>How many tokens the pool shall have; those from this ordinal on are in it only while they are lent.</summary>
+    public int Size { get; init; }
+
+    /// <summary>The database's time when <see cref="Size"/> was read: of two pools, the later reading counts.</summary>
+    public DateTimeOffset SizeReadAt { get; init; }
+}
 
 /// <summary>All tokens of one bucket.</summary>
-internal sealed record PoolBucket(int Bucket, IReadOnlyList<TokenView> Tokens) : IWireMessage;
+/// <param name="Bucket">Which.</param>
+/// <param name="Tokens">What the pool knows of them.</param>
+internal sealed record PoolBucket(int Bucket, IReadOnlyList<TokenView> Tokens) : IWireMessage
+{
+    /// <summary>As it was asked for.</summary>
+    public long Round { get; init; }
+}

@@ -21,7 +21,10 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly IActorRef _tokens;
     private readonly PoolDecider _pool;
     private readonly Queue<(object Message, IActorRef Sender, TimeSpan At)> _early = [];
+    private readonly DatabaseTime _databaseTime = new();
     private readonly ILoggingAdapter _log = Context.GetLogger();
+    private int _size;
+    private DateTimeOffset _sizeReadAt;
     private bool _loading;
     private bool _loadAgain;
 
@@ -73,7 +76,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         {
             case Loaded(var image):
                 _loading = false;
-                _pool.Load(image, Now);
+                TakeOver(image);
                 Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
                 Timers.StartPeriodicTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
                 Become(Ready);
@@ -138,11 +141,16 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             case PoolQuery.GetDigest(var round):
-                Sender.Tell(_pool.Digest(round));
+                Sender.Tell(_pool.Digest(round) with
+                {
+                    AsOf = _databaseTime.At(Now),
+                    Size = _size,
+                    SizeReadAt = _sizeReadAt,
+                });
                 break;
 
-            case PoolQuery.GetBucket(var bucket):
-                Sender.Tell(_pool.Bucket(bucket));
+            case PoolQuery.GetBucket(var round, var bucket):
+                Sender.Tell(_pool.Bucket(bucket) with { Round = round });
                 break;
 
             case PoolQuery.GetStatus:
@@ -155,6 +163,10 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             case Swept(var image):
+                _databaseTime.Heard(image.ReadAt, Now);
+                // Of a larger pool the tokens are not known yet: it is loaded again.
+                if (image.Size <= _size)
+                    TakeSize(image.Size, image.ReadAt);
                 _pool.Sweep(image, Now);
                 break;
 
@@ -169,7 +181,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
             case Loaded(var image):
                 _loading = false;
-                _pool.Load(image, Now);
+                TakeOver(image);
                 break;
 
             case LookedUp(var usageId, var answered, var row):
@@ -273,6 +285,19 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         _loading = true;
         _ledger.LoadPoolAsync(CancellationToken.None).PipeTo(
             Self, success: image => new Loaded(image), failure: cause => new Failed(Timer.Load, cause));
+    }
+
+    private void TakeOver(PoolImage image)
+    {
+        _databaseTime.Heard(image.ReadAt, Now);
+        TakeSize(image.Size, image.ReadAt);
+        _pool.Load(image, Now);
+    }
+
+    private void TakeSize(int size, DateTimeOffset readAt)
+    {
+        if (readAt >= _sizeReadAt)
+            (_size, _sizeReadAt) = (size, readAt);
     }
 
     private void LoadFailed(Failed failed)

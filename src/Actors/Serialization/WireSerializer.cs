@@ -122,13 +122,22 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case "pool/get-digest/v1":
                 return new PoolQuery.GetDigest(Wire.GetDigest.Parser.ParseFrom(bytes).Round);
             case "pool/get-bucket/v1":
-                return new PoolQuery.GetBucket(Wire.GetBucket.Parser.ParseFrom(bytes).Bucket);
+                {
+                    var m = Wire.GetBucket.Parser.ParseFrom(bytes);
+                    return new PoolQuery.GetBucket(m.Round, m.Bucket);
+                }
+
             case "pool/get-status/v1":
                 return new PoolQuery.GetStatus();
             case "pool/digest/v1":
                 {
                     var m = Wire.PoolDigest.Parser.ParseFrom(bytes);
-                    return new PoolDigest(m.Round, [.. m.Buckets]);
+                    return new PoolDigest(m.Round, [.. m.Buckets])
+                    {
+                        AsOf = Time(m.AsOf),
+                        Size = m.Size,
+                        SizeReadAt = Time(m.SizeReadAt),
+                    };
                 }
 
             case "pool/bucket/v1":
@@ -136,7 +145,10 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
                     var m = Wire.PoolBucket.Parser.ParseFrom(bytes);
                     return new PoolBucket(
                         m.Bucket,
-                        [.. m.Tokens.Select(t => new TokenView(Id(t.TokenId), t.Ordinal, t.Fence, MaybeUsage(t.Current)))]);
+                        [.. m.Tokens.Select(t => new TokenView(Id(t.TokenId), t.Ordinal, t.Fence, MaybeUsage(t.Current)))])
+                    {
+                        Round = m.Round,
+                    };
                 }
 
             case "pool/status/v1":
@@ -241,9 +253,21 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         PoolQuery.GetDigest q => new Wire.GetDigest { Round = q.Round },
         PoolRequest.ClearTokens or PoolQuery.GetStatus => new Wire.Empty(),
         PoolAnswer a => ToWire(a),
-        PoolQuery.GetBucket q => new Wire.GetBucket { Bucket = q.Bucket },
-        PoolDigest d => new Wire.PoolDigest { Round = d.Round, Buckets = { d.Buckets } },
-        PoolBucket b => new Wire.PoolBucket { Bucket = b.Bucket, Tokens = { b.Tokens.Select(View) } },
+        PoolQuery.GetBucket q => new Wire.GetBucket { Bucket = q.Bucket, Round = q.Round },
+        PoolDigest d => new Wire.PoolDigest
+        {
+            Round = d.Round,
+            Buckets = { d.Buckets },
+            AsOf = Micros(d.AsOf),
+            Size = d.Size,
+            SizeReadAt = Micros(d.SizeReadAt),
+        },
+        PoolBucket b => new Wire.PoolBucket
+        {
+            Bucket = b.Bucket,
+            Tokens = { b.Tokens.Select(View) },
+            Round = b.Round,
+        },
         PoolStatus s => ToWire(s),
         _ => throw new ArgumentException($"{message.GetType()} has no wire type.", nameof(message)),
     };

@@ -65,7 +65,7 @@ internal static class ApiDescription
             responses["304"] = new OpenApiResponse
             {
                 Description = "An answer named in If-None-Match still holds.",
-                Headers = new Dictionary<string, IOpenApiHeader> { ["ETag"] = EntityTag() },
+                Headers = HeadersOf(operation),
             };
         }
 
@@ -84,9 +84,11 @@ internal static class ApiDescription
         OpenApiOperationTransformerContext context,
         CancellationToken cancellationToken)
     {
-        var response = new OpenApiResponse { Description = operation.Response.Description };
-        if (operation.HasEntityTag)
-            response.Headers = new Dictionary<string, IOpenApiHeader> { ["ETag"] = EntityTag() };
+        var response = new OpenApiResponse
+        {
+            Description = operation.Response.Description,
+            Headers = HeadersOf(operation),
+        };
         response.Content = await ContentAsync(Answer.ContentType, operation.Response, context, cancellationToken);
         return response;
     }
@@ -100,7 +102,7 @@ internal static class ApiDescription
         var response = new OpenApiResponse
         {
             Description = string.Join(" ", errors.Select(error => $"`{error.Code}`: {error.Title}.")),
-            Headers = HeadersOf(errors),
+            Headers = HeadersOf(operation, errors),
         };
 
         response.Content = new Dictionary<string, OpenApiMediaType>
@@ -120,8 +122,21 @@ internal static class ApiDescription
         return response;
     }
 
-    private static Dictionary<string, IOpenApiHeader>? HeadersOf(IReadOnlyList<ApiError> errors)
+    private static Dictionary<string, IOpenApiHeader>? HeadersOf(Operation operation)
     {
+        var headers = new Dictionary<string, IOpenApiHeader>();
+        if (operation.HasEntityTag)
+            headers.Add("ETag", EntityTag());
+        if (operation.HasAsOf)
+            headers.Add(TokenEndpoints.TokenAsOfHeader, AsOf());
+        return headers.Count > 0 ? headers : null;
+    }
+
+    private static Dictionary<string, IOpenApiHeader>? HeadersOf(Operation operation, IReadOnlyList<ApiError> errors)
+    {
+        if (operation.HasAsOf && errors.Contains(ApiErrors.TokenNotFound))
+            return new Dictionary<string, IOpenApiHeader> { [TokenEndpoints.TokenAsOfHeader] = AsOf() };
+
         if (errors.Any(error => error.RetryAfterSeconds is not null))
         {
             return new Dictionary<string, IOpenApiHeader>
@@ -155,6 +170,14 @@ internal static class ApiDescription
     {
         Description = "A strong validator of exactly these bytes.",
         Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+    };
+
+    private static OpenApiHeader AsOf() => new()
+    {
+        Description =
+            "By the database's clock, the moment as of which the answer is true at least: when this node was last "
+            + "proven current against the pool, or when consistency=strong read the database.",
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
     };
 
     private static async Task<Dictionary<string, OpenApiMediaType>> ContentAsync(

@@ -29,6 +29,9 @@ internal sealed record Operation
     /// <summary>True if the answer has an entity tag, and 304 is an answer too.</summary>
     public bool HasEntityTag { get; init; }
 
+    /// <summary>True if its answers, and that there is no such token, say as of when they are true.</summary>
+    public bool HasAsOf { get; init; }
+
     /// <summary>The answer when its time is over.</summary>
     public ApiError TimedOut { get; init; } = ApiErrors.Unavailable;
 

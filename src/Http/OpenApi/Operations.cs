@@ -26,12 +26,28 @@ internal static class Operations
         Example = TokenId.ToString(),
     };
 
+    private static readonly OpenApiParameter ConsistencyParameter = new()
+    {
+        Name = "consistency",
+        In = ParameterLocation.Query,
+        Description =
+            "eventual answers from this node's memory; strong reads the database, and answers 503 rather than "
+            + "something older than the request.",
+        Schema = new OpenApiSchema
+        {
+            Type = JsonSchemaType.String,
+            Enum = ["eventual", "strong"],
+            Default = "eventual",
+        },
+    };
+
     public static readonly Operation List = new()
     {
         Name = "ListTokens",
         Summary = "List the tokens of the pool",
         Description =
-            "All tokens, in an order that never changes, as this node knows them: it may be a moment behind. "
+            "All tokens, in an order that never changes, as this node knows them: it may be a moment behind, and "
+            + "Token-As-Of says how far at most. "
             + "The counts are always those of the whole pool. HEAD answers the same without a body.",
         Response = BodyOf(
             new ListResponse(
@@ -51,6 +67,7 @@ internal static class Operations
                 Description = "Only the tokens of this status. All, if it is left out.",
                 Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["active", "available"] },
             },
+            ConsistencyParameter,
             new OpenApiParameter
             {
                 Name = "If-None-Match",
@@ -60,6 +77,7 @@ internal static class Operations
             },
         ],
         HasEntityTag = true,
+        HasAsOf = true,
         Errors = [ApiErrors.InvalidParameter, ApiErrors.Unavailable],
         ExamplePath = TokenEndpoints.Prefix,
     };
@@ -69,14 +87,17 @@ internal static class Operations
         Name = "GetToken",
         Summary = "Show one token",
         Description =
-            "One token, as this node knows it: it may be a moment behind. HEAD answers the same without a body.",
+            "One token, as this node knows it: it may be a moment behind, and Token-As-Of says how far at most. "
+            + "HEAD answers the same without a body.",
         Response = BodyOf(
             new DetailsResponse(new TokenDetails(
                 TokenId, TokenStatus.Active, UserId, Start, new ActiveUsage(UserId, Start, null, Expiry))),
             ContractJson.Default.DetailsResponse,
             "The token; active_usage is null when it is available."),
-        Parameters = [TokenIdParameter],
-        Errors = [ApiErrors.InvalidTokenId, ApiErrors.TokenNotFound, ApiErrors.Unavailable],
+        Parameters = [TokenIdParameter, ConsistencyParameter],
+        HasAsOf = true,
+        Errors =
+            [ApiErrors.InvalidTokenId, ApiErrors.InvalidParameter, ApiErrors.TokenNotFound, ApiErrors.Unavailable],
         ExamplePath = $"{TokenEndpoints.Prefix}/{TokenId}",
     };
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using TokenManager.Actors.Cache;
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 
@@ -28,7 +29,7 @@ public sealed class TokenCacheTests
         cache.Apply(Make.Token(0), 2, Make.Open(0, 2, 2));
         cache.Apply(Make.Token(0), 1, current: null);
         cache.Apply(Make.Token(0), 1, Make.Open(0, 1, 1));
-        cache.Apply([Bucket(0, 0, 1)], 1);
+        cache.Apply(Bucket(0, 0, 1));
         Assert.Equal("0:2+", Text(cache.Details(Make.Token(0))));
         cache.Apply(Make.Token(0), 2, current: null);
         cache.Apply(Make.Token(0), 2, Make.Open(0, 2, 2));
@@ -39,7 +40,8 @@ public sealed class TokenCacheTests
     public void A_token_never_heard_of_is_left_to_the_next_pull()
     {
         var cache = Filled(1);
-        cache.Apply(Make.Token(7), 1, current: null);
+        Assert.True(cache.Apply(Make.Token(0), 1, current: null));
+        Assert.False(cache.Apply(Make.Token(7), 1, current: null));
         Assert.Null(cache.Details(Make.Token(7)));
     }
 
@@ -73,15 +75,147 @@ public sealed class TokenCacheTests
     }
 
     [Fact]
-    public void Tokens_that_are_no_longer_in_their_bucket_disappear()
+    public void Tokens_beyond_the_pools_size_disappear_as_soon_as_nobody_holds_them()
     {
         var cache = Filled(600);
-        Assert.Equal(3, cache.Digest().Length);
-        cache.Apply([Bucket(1, 256, 10)], 2);
+        cache.Apply(Make.Token(599), 1, Make.Open(599, 1, 1));
+        cache.Resize(266, Later(1));
         Assert.Null(cache.Details(Make.Token(266)));
+        Assert.Equal("599:1+", Text(cache.Details(Make.Token(599))));
+        Assert.EndsWith("]1/267", Text(cache, TokenFilter.All), StringComparison.Ordinal);
+        Assert.Equal(3, cache.Digest().Length);
+
+        cache.Apply(Make.Token(599), 1, current: null);
+        cache.Proven(Later(2));
         Assert.Null(cache.Details(Make.Token(599)));
         Assert.NotNull(cache.Details(Make.Token(0)));
-        Assert.EndsWith("]0/266", Text(cache, TokenFilter.All), StringComparison.Ordinal);
+        Assert.Equal(2, cache.Digest().Length);
+    }
+
+    [Fact]
+    public void A_pool_that_has_not_heard_of_its_new_size_removes_nothing()
+    {
+        var cache = Filled(300);
+        cache.Resize(100, Make.Start.AddTicks(-1));
+        cache.Apply(Bucket(0, 0, 100));
+        cache.Apply(Bucket(1, 0, 0));
+        cache.Proven(Later(2));
+        Assert.NotNull(cache.Details(Make.Token(100)));
+        Assert.EndsWith("]0/300", Text(cache, TokenFilter.All), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_pool_that_has_not_heard_of_its_new_size_brings_nothing_back()
+    {
+        var cache = Filled(2);
+        cache.Resize(1, Later(1));
+        cache.Resize(2, Make.Start);
+        cache.Apply(Bucket(0, 0, 2));
+        cache.Proven(Later(2));
+        Assert.Null(cache.Details(Make.Token(1)));
+    }
+
+    [Fact]
+    public void A_token_that_comes_back_to_the_pool_is_no_older_than_it_was()
+    {
+        var cache = Filled(2);
+        cache.Apply(Make.Token(1), 3, current: null);
+        cache.Resize(1, Later(1));
+        Assert.Null(cache.Details(Make.Token(1)));
+        cache.Resize(2, Later(2));
+        cache.Apply(Bucket(0, 0, 2));
+        Assert.Equal("1:3", Text(cache.Details(Make.Token(1))));
+        Assert.Equal(Mixed((0, 1), (1, 7)), cache.Digest());
+    }
+
+    [Fact]
+    public void Tokens_of_a_pool_that_has_grown_show_together()
+    {
+        var cache = Filled(1);
+        cache.Resize(600, Later(1));
+        cache.Apply(Bucket(0, 0, 256));
+        Assert.Null(cache.Details(Make.Token(1)));
+        Assert.False(cache.Apply(Make.Token(1), 1, Make.Open(1, 1, 1)));
+        cache.Apply(Bucket(1, 256, 256));
+        cache.Apply(Bucket(2, 512, 88));
+        cache.Proven(Later(2));
+        Assert.Equal("1:1+", Text(cache.Details(Make.Token(1))));
+        Assert.EndsWith("]1/600", Text(cache, TokenFilter.All), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_bucket_says_of_which_tokens_the_pool_knows_less()
+    {
+        var cache = Filled(3);
+        cache.Apply(Make.Token(1), 4, current: null);
+        Assert.Equal([Make.Token(1)], cache.Apply(Bucket(0, 0, 3)));
+    }
+
+    [Fact]
+    public void What_is_proven_never_goes_back()
+    {
+        var cache = new TokenCache(_renderer);
+        Assert.False(cache.IsPrimed);
+        Assert.Null(cache.AsOf);
+        cache.Proven(Later(2));
+        Assert.True(cache.IsPrimed);
+        var asOf = cache.AsOf;
+        cache.Proven(Later(1));
+        Assert.Same(asOf, cache.AsOf);
+        cache.Proven(Later(2));
+        Assert.Same(asOf, cache.AsOf);
+        cache.Proven(Later(3));
+        Assert.Equal(_renderer.AsOf(Later(3)), cache.AsOf);
+    }
+
+    [Fact]
+    public void What_a_statement_saw_is_listed_in_the_bytes_that_the_cache_shows_for_the_same()
+    {
+        var cache = Filled(3);
+        cache.Apply(Make.Token(1), 1, Make.Open(1, 1, 1));
+        var image = new PoolImage(3, [Known(0), Known(1, Make.Open(1, 1, 1)), Known(2)]);
+        foreach (var filter in Enum.GetValues<TokenFilter>())
+        {
+            var list = cache.ListOf(image, filter);
+            Assert.Equal(Text(cache, filter), Encoding.UTF8.GetString(list.Body.Span));
+            Assert.Equal(cache.List(filter).ETag, list.ETag);
+        }
+
+        Assert.Equal("1:1+", Text(cache.DetailsOf(image.Tokens[1])));
+    }
+
+    [Fact]
+    public void What_a_statement_saw_is_listed_as_it_was_then_even_if_the_cache_has_moved_on()
+    {
+        var cache = Filled(1);
+        cache.Apply(Make.Token(0), 5, current: null);
+        var list = cache.ListOf(new PoolImage(1, [Known(0, Make.Open(0, 4, 4))]), TokenFilter.All);
+        Assert.Equal("[0:4+]1/1", Encoding.UTF8.GetString(list.Body.Span));
+    }
+
+    [Fact]
+    public void What_a_statement_saw_shows_from_the_cache_unless_more_is_known()
+    {
+        var cache = Filled(2);
+        cache.Apply(Make.Token(1), 9, current: null);
+        cache.Apply([Known(0, Make.Open(0, 1, 1)), Known(1, Make.Open(1, 8, 8)), Known(7)]);
+        Assert.Equal("[0:1+,1:9]1/2", Text(cache, TokenFilter.All));
+    }
+
+    [Fact]
+    public void The_digest_follows_every_change()
+    {
+        var cache = Filled(600);
+        var versions = Enumerable.Repeat(1L, 600).ToArray();
+        var random = new Random(1);
+        for (var i = 0; i < 1000; i++)
+        {
+            var (token, fence, active) = (random.Next(600), random.Next(1, 20), random.Next(2) == 0);
+            cache.Apply(Make.Token(token), fence, active ? Make.Open(token, fence, fence) : null);
+            versions[token] = Math.Max(versions[token], TokenView.VersionOf(fence, active));
+        }
+
+        Assert.Equal(Mixed([.. versions.Select((version, ordinal) => (ordinal, version))]), cache.Digest());
     }
 
     [Fact]
@@ -91,7 +225,10 @@ public sealed class TokenCacheTests
         pool.Load(new LedgerModel().Load([.. Enumerable.Range(0, 300).Select(Make.Token)], 300), TimeSpan.Zero);
         var cache = new TokenCache(_renderer);
         Assert.Empty(cache.Digest());
-        cache.Apply([pool.Bucket(0), pool.Bucket(1)], 2);
+        cache.Resize(300, Make.Start);
+        cache.Apply(pool.Bucket(0));
+        cache.Apply(pool.Bucket(1));
+        cache.Proven(Make.Start);
         Assert.Equal(pool.Digest(1).Buckets, cache.Digest());
     }
 
@@ -105,6 +242,7 @@ public sealed class TokenCacheTests
             var before = GC.GetAllocatedBytesForCurrentThread();
             for (var i = 0; i < 100; i++)
             {
+                _ = cache.AsOf;
                 _ = cache.Details(token);
                 _ = cache.List(TokenFilter.All);
                 _ = cache.List(TokenFilter.Active);
@@ -156,15 +294,50 @@ public sealed class TokenCacheTests
         Assert.EndsWith($"]0/{Tokens}", Text(cache, TokenFilter.All), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_list_never_shows_less_than_details_that_were_read_before_it()
+    {
+        const int Fences = 50_000;
+        var cache = Filled(1);
+        var token = Make.Token(0);
+        var writer = Task.Run(() =>
+        {
+            for (var fence = 1; fence <= Fences; fence++)
+                cache.Apply(token, fence, current: null);
+        });
+        while (!writer.IsCompleted)
+        {
+            var details = Text(cache.Details(token));
+            var list = Text(cache, TokenFilter.All);
+            Assert.True(Fence(details) <= Fence(list[1..list.IndexOf(']', StringComparison.Ordinal)]), $"{details} before {list}");
+        }
+
+        await writer;
+
+        static long Fence(string item) => long.Parse(item.Split(':')[1], CultureInfo.InvariantCulture);
+    }
+
     private TokenCache Filled(int tokens)
     {
         var cache = new TokenCache(_renderer);
-        var buckets = Enumerable.Range(0, TokenDigest.BucketOf(tokens - 1) + 1)
-            .Select(n => Bucket(n, n * TokenDigest.BucketSize, Math.Min(TokenDigest.BucketSize, tokens - (n * TokenDigest.BucketSize))))
-            .ToArray();
-        cache.Apply(buckets, buckets.Length);
-        cache.SetPrimed();
+        cache.Resize(tokens, Make.Start);
+        for (var first = 0; first < tokens; first += TokenDigest.BucketSize)
+            cache.Apply(Bucket(TokenDigest.BucketOf(first), first, Math.Min(TokenDigest.BucketSize, tokens - first)));
+        cache.Proven(Make.Start);
         return cache;
+    }
+
+    private static DateTimeOffset Later(int seconds) => Make.Start.AddSeconds(seconds);
+
+    private static PoolToken Known(int token, Usage? open = null) =>
+        new(Make.Token(token), token, open?.Fence ?? 0, open is null ? null : Make.Row(open));
+
+    private static ulong[] Mixed(params (int Ordinal, long Version)[] tokens)
+    {
+        var digest = new ulong[TokenDigest.BucketOf(tokens.Max(token => token.Ordinal)) + 1];
+        foreach (var (ordinal, version) in tokens)
+            digest[TokenDigest.BucketOf(ordinal)] += TokenDigest.Mix(ordinal, version);
+        return digest;
     }
 
     private static PoolBucket Bucket(int bucket, int first, int count) =>

@@ -24,6 +24,10 @@ internal sealed class FailingLedger(IOwnedLedger ledger, Failpoint failpoint) : 
 
     public Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken) => ledger.LoadPoolAsync(cancellationToken);
 
+    public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) => ledger.ReadPoolAsync(cancellationToken);
+
+    public Task<TokenImage> FindTokenAsync(Guid tokenId) => ledger.FindTokenAsync(tokenId);
+
     public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) =>
         ledger.SweepAsync(limit, cancellationToken);
 

@@ -92,5 +92,7 @@ internal sealed class InProcessNode : IAsyncDisposable
         public byte[] ListItem(TokenView token) => [];
 
         public byte[] ListEnd(int total, int active) => [];
+
+        public string AsOf(DateTimeOffset moment) => "";
     }
 }

@@ -460,6 +460,84 @@ public abstract class LedgerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Reading_the_pool_shows_what_loading_it_shows_and_makes_nothing()
+    {
+        var tokens = await DeclareAsync(5);
+        await CloseAsync(await OpenAsync(Wish(tokens[0].TokenId)), EndReason.Released);
+        var retired = await OpenAsync(Wish(tokens[4].TokenId));
+        await DeclareAsync(3);
+        await QueryAsync("update pool set size = 4");
+        await QueryAsync("delete from tokens where ordinal = 3");
+
+        var image = await Ledger.ReadPoolAsync(CancellationToken.None);
+
+        Assert.Equal(4, image.Size);
+        Assert.Equal([0, 1, 2, 4], image.Tokens.Select(token => token.Ordinal));
+        Assert.Equal([1, 0, 0, 1], image.Tokens.Select(token => token.Fence));
+        Assert.Equal(retired, image.Tokens[3].Open!.Usage);
+        Assert.Equal(4L, await QueryAsync("select count(*) from tokens"));
+    }
+
+    [Fact]
+    public async Task Each_reading_has_the_databases_time_at_which_it_was_true()
+    {
+        var tokens = await DeclareAsync(2);
+        var usage = await OpenAsync(Wish(tokens[0].TokenId));
+
+        var pool = await Ledger.ReadPoolAsync(CancellationToken.None);
+        var token = await Ledger.FindTokenAsync(tokens[0].TokenId);
+        var sweep = await Ledger.SweepAsync(1, CancellationToken.None);
+        var loaded = await Ledger.LoadPoolAsync(CancellationToken.None);
+        var later = await OpenAsync(Wish(tokens[1].TokenId));
+
+        Assert.Equal(usage, token.Token!.Open!.Usage);
+        DateTimeOffset[] times = [usage.StartedAt, pool.ReadAt, token.ReadAt, sweep.ReadAt, loaded.ReadAt, later.StartedAt];
+        Assert.Equal(times.Order(), times);
+        Assert.Equal(TimeSpan.Zero, loaded.ReadAt.Offset);
+    }
+
+    [Fact]
+    public async Task What_was_lent_by_the_time_of_a_reading_is_in_it()
+    {
+        var tokens = await DeclareAsync(40);
+        var opening = tokens.Select(async token =>
+        {
+            await Task.Yield();
+            return await OpenAsync(Wish(token.TokenId));
+        }).ToList();
+        while (opening.Exists(open => !open.IsCompleted))
+        {
+            var answered = opening.Where(open => open.IsCompleted).Select(open => open.Result.TokenId).ToList();
+            var image = await Ledger.ReadPoolAsync(CancellationToken.None);
+            var open = image.Tokens.Where(token => token.Open is not null).Select(token => token.TokenId).ToHashSet();
+            Assert.Superset(answered.ToHashSet(), open);
+        }
+    }
+
+    [Fact]
+    public async Task A_token_is_found_as_it_stands_if_it_is_in_the_pool()
+    {
+        var tokens = await DeclareAsync(4);
+        var closed = await OpenAsync(Wish(tokens[0].TokenId));
+        await CloseAsync(closed, EndReason.Released);
+        var open = await OpenAsync(Wish(tokens[3].TokenId));
+        await DeclareAsync(2);
+
+        var found = await Task.WhenAll(
+            tokens.Select(token => token.TokenId).Append(Guid.NewGuid()).Select(Ledger.FindTokenAsync));
+
+        Assert.Equal(new PoolToken(tokens[0].TokenId, 0, 1, Open: null), found[0].Token);
+        Assert.Equal(new PoolToken(tokens[1].TokenId, 1, 0, Open: null), found[1].Token);
+        Assert.Null(found[2].Token);
+        Assert.Equal(open, found[3].Token!.Open!.Usage);
+        Assert.Null(found[4].Token);
+        Assert.All(found, image => Assert.True(image.ReadAt >= open.StartedAt));
+
+        await CloseAsync(open, EndReason.Released);
+        Assert.Null((await Ledger.FindTokenAsync(tokens[3].TokenId)).Token);
+    }
+
+    [Fact]
     public async Task A_pool_that_nobody_declared_cannot_be_loaded() =>
         await Assert.ThrowsAsync<InvalidOperationException>(() => Ledger.LoadPoolAsync(CancellationToken.None));
 

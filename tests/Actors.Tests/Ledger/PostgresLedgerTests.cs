@@ -113,6 +113,8 @@ public sealed class PostgresLedgerTests : LedgerTests
             await CloseAsync(usage, EndReason.Released);
             await Ledger.FindUsageAsync(usage.UsageId);
             await Ledger.ReadTokenAsync(token, fence);
+            await Ledger.FindTokenAsync(token);
+            await Ledger.ReadPoolAsync(CancellationToken.None);
             await Ledger.SweepAsync(10, CancellationToken.None);
         }
 

@@ -64,6 +64,8 @@ public sealed class PostgresOutageTests : IAsyncLifetime
         await RefusalAsync(() => _ledger.LoadPoolAsync(CancellationToken.None));
         var refusals = await Task.WhenAll(
             RefusalAsync(() => _ledger.LoadPoolAsync(CancellationToken.None)),
+            RefusalAsync(() => _ledger.ReadPoolAsync(CancellationToken.None)),
+            RefusalAsync(() => _ledger.FindTokenAsync(_tokens[0].TokenId)),
             RefusalAsync(() => _ledger.SweepAsync(1, CancellationToken.None)),
             RefusalAsync(() => _ledger.PingAsync(CancellationToken.None)),
             RefusalAsync(() => _ledger.ReadHistoryAsync(_tokens[0].TokenId, null, 1, CancellationToken.None)),

@@ -40,10 +40,21 @@ internal sealed class LedgerDouble : ILedger
     public Task<PoolImage> LoadPoolAsync(CancellationToken cancellationToken) =>
         RunAsync("load", model => model.Load(Tokens, Tokens.Count));
 
+    public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) =>
+        RunAsync("read pool", model => model.Load(Tokens, Tokens.Count));
+
+    public Task<TokenImage> FindTokenAsync(Guid tokenId) => RunAsync(
+        $"find token {tokenId}",
+        model => new TokenImage(
+            model.Load(Tokens, Tokens.Count).Tokens.FirstOrDefault(token => token.TokenId == tokenId), model.Now));
+
     public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) => RunAsync("sweep", model =>
         new SweepImage(
             Tokens.Count,
-            [.. model.OpenRows.Where(row => row.ExpiresAt <= model.Now).Select(row => model.Find(row.UsageId)!).Take(limit)]));
+            [.. model.OpenRows.Where(row => row.ExpiresAt <= model.Now).Select(row => model.Find(row.UsageId)!).Take(limit)])
+        {
+            ReadAt = model.Now,
+        });
 
     public Task<OpenResult> OpenAsync(OpenUsage request) => RunAsync($"open {request.UsageId}", model => model.Open(request));
 

@@ -58,7 +58,10 @@ internal sealed class LedgerModel
             token,
             ordinal,
             UsagesOf(token, 1) is [.., var newest] ? newest.Fence : 0,
-            OpenRows.FirstOrDefault(usage => usage.TokenId == token) is { } open ? RowOf(open) : null))]);
+            OpenRows.FirstOrDefault(usage => usage.TokenId == token) is { } open ? RowOf(open) : null))])
+    {
+        ReadAt = Now,
+    };
 
     private UsageRow RowOf(Usage usage) => new(usage, usage.ExpiresAt - Now);
 

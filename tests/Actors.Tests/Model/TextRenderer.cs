@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using TokenManager.Actors.Cache;
 
@@ -23,6 +24,8 @@ internal sealed class TextRenderer : ITokenRenderer
         Interlocked.Increment(ref _lists);
         return Encoding.UTF8.GetBytes($"]{active}/{total}");
     }
+
+    public string AsOf(DateTimeOffset moment) => moment.ToString("O", CultureInfo.InvariantCulture);
 
     public static byte[] Text(TokenView token) => Encoding.UTF8.GetBytes($"{token.Ordinal}:{token.Fence}{(token.Current is null ? "" : "+")}");
 }

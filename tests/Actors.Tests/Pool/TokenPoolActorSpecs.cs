@@ -136,6 +136,61 @@ public sealed class TokenPoolActorSpecs : TestKit
         Assert.Contains($"find {Make.Usage(3)}", _ledger.Calls);
     }
 
+    [Fact]
+    public async Task A_digest_says_the_databases_time_and_the_pools_size()
+    {
+        var pool = await StartAsync();
+        var loaded = _ledger.With(model => model.Now);
+        Assert.Equal((loaded, 2, loaded), await StampAsync(pool));
+
+        Advance(TimeSpan.FromSeconds(3));
+        Assert.Equal((loaded.AddSeconds(3), 2, loaded), await StampAsync(pool));
+    }
+
+    [Fact]
+    public async Task A_sweep_sets_the_clock_and_reads_the_size_again()
+    {
+        var pool = await StartAsync();
+        _ledger.Tokens = [Make.Token(0)];
+        _ledger.With(model => model.Now -= TimeSpan.FromSeconds(2));
+        await AwaitAssertAsync(async () =>
+        {
+            Advance(_settings.SweepInterval);
+            var now = _ledger.With(model => model.Now);
+            Assert.Equal((now, 1, now), await StampAsync(pool));
+        });
+    }
+
+    [Fact]
+    public async Task A_larger_size_is_said_when_its_tokens_are_known()
+    {
+        var pool = await StartAsync();
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        _ledger.Tokens = [Make.Token(0), Make.Token(1), Make.Token(2)];
+        Advance(_settings.SweepInterval);
+        Assert.Equal(2, (await StampAsync(pool)).Size);
+        gate.SetResult();
+        await AwaitAssertAsync(async () => Assert.Equal(3, (await StampAsync(pool)).Size));
+        await TotalAsync(pool, 3);
+    }
+
+    [Fact]
+    public async Task A_bucket_comes_with_the_round_it_was_asked_for()
+    {
+        var pool = await StartAsync();
+        pool.Tell(new PoolQuery.GetBucket(7, 0), TestActor);
+        var bucket = await ExpectMsgAsync<PoolBucket>();
+        Assert.Equal((7, 0, 2), (bucket.Round, bucket.Bucket, bucket.Tokens.Count));
+    }
+
+    private async Task<(DateTimeOffset AsOf, int Size, DateTimeOffset SizeReadAt)> StampAsync(IActorRef pool)
+    {
+        var probe = CreateTestProbe();
+        pool.Tell(new PoolQuery.GetDigest(1), probe);
+        var digest = await probe.ExpectMsgAsync<PoolDigest>();
+        return (digest.AsOf, digest.Size, digest.SizeReadAt);
+    }
+
     private IActorRef Start() => Sys.ActorOf(TokenPoolActor.Props(_settings, _ledger, _time, _tokens));
 
     private async Task<IActorRef> StartAsync()

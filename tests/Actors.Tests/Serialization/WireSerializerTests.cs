@@ -62,12 +62,15 @@ public sealed class WireSerializerTests
         [typeof(PoolAnswer.Cleared)] = Gen.Int.Select(x => (object)new PoolAnswer.Cleared(x)),
         [typeof(PoolAnswer.Unavailable)] = Gen.Bool.Select(x => (object)new PoolAnswer.Unavailable(x)),
         [typeof(PoolQuery.GetDigest)] = Gen.Long.Select(x => (object)new PoolQuery.GetDigest(x)),
-        [typeof(PoolQuery.GetBucket)] = Gen.Int.Select(x => (object)new PoolQuery.GetBucket(x)),
+        [typeof(PoolQuery.GetBucket)] = Gen.Select(Gen.Long, Gen.Int).Select(x => (object)new PoolQuery.GetBucket(x.Item1, x.Item2)),
         [typeof(PoolQuery.GetStatus)] = Gen.Const((object)new PoolQuery.GetStatus()),
-        [typeof(PoolDigest)] = Gen.Select(Gen.Long, Gen.ULong.Array[0, 9]).Select(x => (object)new PoolDigest(x.Item1, x.Item2)),
+        [typeof(PoolDigest)] = Gen.Select(Gen.Long, Gen.ULong.Array[0, 9], Time, Gen.Int, Time).Select(x =>
+            (object)new PoolDigest(x.Item1, x.Item2) { AsOf = x.Item3, Size = x.Item4, SizeReadAt = x.Item5 }),
         [typeof(PoolBucket)] = Gen.Select(
-                Gen.Int, Gen.Select(Id, Gen.Int, Gen.Long, Maybe(AnyUsage), (id, n, fence, usage) => new TokenView(id, n, fence, usage)).Array[0, 9])
-            .Select(x => (object)new PoolBucket(x.Item1, x.Item2)),
+                Gen.Int,
+                Gen.Select(Id, Gen.Int, Gen.Long, Maybe(AnyUsage), (id, n, fence, usage) => new TokenView(id, n, fence, usage)).Array[0, 9],
+                Gen.Long)
+            .Select(x => (object)new PoolBucket(x.Item1, x.Item2) { Round = x.Item3 }),
         [typeof(PoolStatus)] = Gen.Select(Gen.Int, Gen.Int, Gen.Int, Maybe(Span.Select(span => new Boxed(span)))).Select(x =>
             (object)new PoolStatus(x.Item1, x.Item2, x.Item3, x.Item1, x.Item2, x.Item4?.Span)),
     };
@@ -152,8 +155,8 @@ public sealed class WireSerializerTests
     // Lists compare by reference in records.
     private static object Comparable(object message) => message switch
     {
-        PoolDigest digest => (digest.Round, string.Join(',', digest.Buckets)),
-        PoolBucket bucket => (bucket.Bucket, string.Join(',', bucket.Tokens)),
+        PoolDigest digest => (digest.Round, string.Join(',', digest.Buckets), digest.AsOf, digest.Size, digest.SizeReadAt),
+        PoolBucket bucket => (bucket.Bucket, string.Join(',', bucket.Tokens), bucket.Round),
         _ => message,
     };
 }

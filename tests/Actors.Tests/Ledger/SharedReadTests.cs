@@ -1,0 +1,88 @@
+using TokenManager.Actors.Ledger;
+using TokenManager.Testing;
+
+namespace TokenManager.Actors.Tests.Ledger;
+
+public sealed class SharedReadTests
+{
+    private static readonly TimeSpan InTime = TimeSpan.FromSeconds(10);
+
+    private readonly List<TaskCompletionSource<int>> _reads = [];
+    private readonly SharedRead<int> _shared;
+
+    public SharedReadTests() => _shared = new(() =>
+    {
+        var read = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_reads)
+            _reads.Add(read);
+        return read.Task;
+    });
+
+    [Fact]
+    public async Task Who_asks_while_a_read_is_under_way_shares_the_next_one()
+    {
+        var first = _shared.ReadAsync();
+        (await ReadAsync(0)).SetResult(1);
+        Assert.Equal(1, await first);
+
+        var second = _shared.ReadAsync();
+        var read = await ReadAsync(1);
+        var others = Enumerable.Range(0, 5).Select(_ => _shared.ReadAsync()).ToList();
+        Assert.Equal(2, _reads.Count);
+        read.SetResult(2);
+        Assert.Equal(2, await second);
+
+        (await ReadAsync(2)).SetResult(3);
+        Assert.All(await Task.WhenAll(others), value => Assert.Equal(3, value));
+        Assert.Equal(3, _reads.Count);
+    }
+
+    [Fact]
+    public async Task A_read_that_fails_fails_for_those_who_share_it_and_for_nobody_else()
+    {
+        var first = _shared.ReadAsync();
+        var read = await ReadAsync(0);
+        var second = _shared.ReadAsync();
+        read.SetException(new InvalidOperationException());
+        await Assert.ThrowsAsync<InvalidOperationException>(() => first);
+
+        (await ReadAsync(1)).SetResult(2);
+        Assert.Equal(2, await second);
+    }
+
+    [Fact]
+    public async Task A_read_never_began_before_it_was_asked_for()
+    {
+        var (begun, seen) = (0, 0);
+        var shared = new SharedRead<int>(async () =>
+        {
+            var mine = Interlocked.Increment(ref begun);
+            await Task.Yield();
+            return mine;
+        });
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                var before = Volatile.Read(ref begun);
+                Assert.True(await shared.ReadAsync() > before);
+                Interlocked.Increment(ref seen);
+            }
+        })));
+        Assert.Equal(4000, seen);
+        Assert.True(begun < 4000);
+    }
+
+    private async Task<TaskCompletionSource<int>> ReadAsync(int index)
+    {
+        await Eventually.Async(
+            () =>
+            {
+                lock (_reads)
+                    return _reads.Count > index;
+            },
+            InTime);
+        lock (_reads)
+            return _reads[index];
+    }
+}
