@@ -10,7 +10,20 @@ namespace TokenManager.Actors;
 /// <param name="Waiting">Requests that wait for anything.</param>
 /// <param name="NextRelease">Until the earliest release that is due; null when none is.</param>
 public sealed record PoolStatus(
-    int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage;
+    int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage
+{
+    /// <summary>Activations and releases whose outcome is not known yet; 0 from a pool of an older version.</summary>
+    public int InFlight { get; init; }
+
+    /// <summary>
+    /// When this pool read the ledger for the first time, by its node's clock: for people, not for rules. Null from a
+    /// pool of an older version.
+    /// </summary>
+    public DateTimeOffset? RebuiltAt { get; init; }
+
+    /// <summary>The cluster address of the node where the pool is; null from a pool of an older version.</summary>
+    public string? Node { get; init; }
+}
 
 /// <summary>Looks at the pool without touching it.</summary>
 public interface IPoolMonitor

@@ -247,9 +247,12 @@ internal static class TokenEndpoints
     private static ReleaseResponse ToResponse(ReleaseResult.Released released) =>
         new(new Release(released.TokenId, released.UsageId, released.ReleasedAt));
 
-    private static ClearResponse ToResponse(ClearResult.Cleared cleared) => new(new Clearance(
-        cleared.Count,
-        cleared.Count > 0 ? "Successfully cleared all active tokens" : "No tokens currently require clearing"));
+    /// <summary>How many were cleared, in the contract's words.</summary>
+    public static string ClearMessage(int count) =>
+        count > 0 ? "Successfully cleared all active tokens" : "No tokens currently require clearing";
+
+    private static ClearResponse ToResponse(ClearResult.Cleared cleared) =>
+        new(new Clearance(cleared.Count, ClearMessage(cleared.Count)));
 
     private static HistoryResponse ToResponse(HistoryResult.Page page) => new(new TokenHistory(
         page.TokenId,

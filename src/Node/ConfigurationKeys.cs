@@ -109,6 +109,16 @@ internal static partial class ConfigurationKeys
             : Named<ClusterDiscovery>(text) is { } discovery ? options with { Discovery = discovery }
             : null);
 
+    public static readonly ConfigurationKey ManagementUrl = new(
+        "TokenManager:Management:Url",
+        "http://127.0.0.1:8558",
+        "empty (off) or one absolute http address such as http://127.0.0.1:8558",
+        // "*" for a host is a listen address, but no URI.
+        (options, text) => text.Length == 0 ? options with { ManagementUrl = null }
+            : IsListenAddress(text) && Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttp
+                ? options with { ManagementUrl = url }
+                : null);
+
     public static readonly IReadOnlyList<ConfigurationKey> All =
     [
         Urls,
@@ -137,12 +147,12 @@ internal static partial class ConfigurationKeys
             (options, span) => options with { Cluster = options.Cluster with { StableAfter = span } }),
         Span("TokenManager:Shutdown:DrainDelay", "00:00:03", "00:00:00", "00:05:00",
             (options, delay) => options with { DrainDelay = delay }),
-        new("TokenManager:Management:Url", "http://127.0.0.1:8558",
-            "empty (off) or one absolute http or https address such as http://127.0.0.1:8558",
-            (options, text) => text.Length == 0 ? options with { ManagementUrl = null }
-                : IsListenAddress(text) && Uri.TryCreate(text, UriKind.Absolute, out var url)
-                    ? options with { ManagementUrl = url }
-                    : null),
+        ManagementUrl,
+        new("TokenManager:Pbm:Host", "127.0.0.1",
+            "an IP address of this machine",
+            (options, text) => IPAddress.TryParse(text, out _) ? options with { Pbm = options.Pbm with { Host = text } } : null),
+        Whole("TokenManager:Pbm:Port", "9110", 1, 65_535,
+            (options, port) => options with { Pbm = options.Pbm with { Port = port } }),
     ];
 
     /// <summary>One line for each key below <c>TokenManager</c> that nobody reads. Values stay unsaid: they may be secrets.</summary>

@@ -114,7 +114,8 @@ internal static class NodeExit
 
     private static string Line(Exception failure) =>
         failure is IOException { InnerException: AddressInUseException }
-            ? $"Token Manager cannot start: {OneLine.Of(failure)} Choose another one with ASPNETCORE_URLS or --urls."
+            ? $"Token Manager cannot start: {OneLine.Of(failure)} Choose another one with ASPNETCORE_URLS, --urls or "
+                + $"{ConfigurationKeys.ManagementUrl.Name}."
             : $"Token Manager cannot go on: {OneLine.Of(failure)}";
 
     private static int Fail(IEnumerable<string> lines)

@@ -15,6 +15,9 @@ internal abstract record NodeOptionsResult
     internal sealed record Invalid(IReadOnlyList<string> Errors) : NodeOptionsResult;
 }
 
+/// <summary>Where <c>pbm</c> may connect.</summary>
+internal sealed record PbmSettings(string Host, int Port);
+
 /// <summary>Everything a node is told from outside, read once at start and right from then on.</summary>
 internal sealed record NodeOptions
 {
@@ -40,6 +43,9 @@ internal sealed record NodeOptions
 
     /// <summary>Where the management API listens; null turns it off.</summary>
     public Uri? ManagementUrl { get; init; }
+
+    /// <summary>Where <c>pbm</c> may connect, in a build that has it.</summary>
+    public PbmSettings Pbm { get; init; } = new("127.0.0.1", 9110);
 
     public Store Store => ConnectionString.Length == 0
         ? new Store.Sqlite(Path.Combine(DataDirectory, DatabaseFile))

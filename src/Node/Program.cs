@@ -2,6 +2,12 @@ using Akka.Hosting;
 using TokenManager.Actors.Hosting;
 using TokenManager.Http;
 using TokenManager.Node;
+using TokenManager.Node.Management;
+using TokenManager.Node.Pbm;
+using TokenManager.Node.Terminal;
+
+if (Arguments.AreCommand(args))
+    return await Commands.RunAsync(args, Console.Out, Console.Error);
 
 return await NodeExit.RunAsync(args, (builder, options) =>
 {
@@ -10,10 +16,12 @@ return await NodeExit.RunAsync(args, (builder, options) =>
         .AddSingleton(TimeProvider.System)
         .AddTokenApi()
         .AddTokenManagerServices(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
-        .AddAkka("token-manager", akka => akka
+        .AddAkka("token-manager", (akka, services) => akka
             .AddNodeLogging()
-            .AddTokenManager(options.Pool, options.Cluster, options.Store, NodeVersion.Text))
+            .AddTokenManager(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
+            .AddPbm(options.Pbm.Host, options.Pbm.Port, services))
         .AddDrain(options.DrainDelay)
+        .AddManagement(options.ManagementUrl)
         .AddNodeHealth();
 
     var app = builder.Build();

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using TokenManager.Node.Management;
 
 namespace TokenManager.Node;
 
@@ -22,14 +23,15 @@ internal static class StartLine
         }
 
         var version = NodeVersion.Text;
-        var line = Of(version, [.. app.Urls], options);
+        var management = app.Services.GetService<ManagementServer>()?.Address;
+        var line = Of(version, [.. app.Urls], management, options);
         app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("TokenManager").LogInformation("{StartLine}", line);
     }
 
-    public static string Of(string version, IReadOnlyList<string> urls, NodeOptions options)
+    public static string Of(string version, IReadOnlyList<string> urls, string? management, NodeOptions options)
     {
         var api = string.Join(" and ", urls.Select(url => $"{url}/api/tokens"));
         return $"Token Manager {version} is ready: API {api}, reference {urls[0]}/docs, "
-            + $"health {urls[0]}{NodeHealth.ReadyPath}, store {StoreText.Of(options.Store)}";
+            + $"health {urls[0]}{NodeHealth.ReadyPath}, management {management ?? "off"}, store {StoreText.Of(options.Store)}";
     }
 }

@@ -32,9 +32,9 @@ public sealed partial class ConventionTests
             Files("Http"), file => Read(file).Contains("Akka", StringComparison.Ordinal));
 
     [Fact]
-    public void Only_the_gateway_asks() =>
+    public void Only_the_gateway_and_the_view_of_the_cluster_ask() =>
         Assert.Equal(
-            ["Actors/TokenGateway.cs"],
+            ["Actors/Management/ClusterManagement.cs", "Actors/TokenGateway.cs"],
             Files("Actors").Concat(Files("Http")).Concat(Files("Node")).Where(file => Ask().IsMatch(Read(file))));
 
     [Fact]

@@ -36,6 +36,9 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Shutdown:DrainDelay", "00:05:00" },
         { "TokenManager:Management:Url", "" },
         { "TokenManager:Management:Url", "http://0.0.0.0:8558" },
+        { "TokenManager:Pbm:Host", "0.0.0.0" },
+        { "TokenManager:Pbm:Host", "::1" },
+        { "TokenManager:Pbm:Port", "1" },
     };
 
     public static TheoryData<string, string> Refused => new()
@@ -80,7 +83,13 @@ public sealed class NodeOptionsTests : IDisposable
         { "TokenManager:Cluster:StableAfter", "00:00:00.500" },
         { "TokenManager:Cluster:StableAfter", "00:01:01" },
         { "TokenManager:Management:Url", "8558" },
+        { "TokenManager:Pbm:Host", "" },
+        { "TokenManager:Pbm:Host", "localhost" },
+        { "TokenManager:Pbm:Port", "0" },
+        { "TokenManager:Pbm:Port", "65536" },
         { "TokenManager:Management:Url", "ftp://127.0.0.1:8558" },
+        { "TokenManager:Management:Url", "https://127.0.0.1:8558" },
+        { "TokenManager:Management:Url", "http://127.0.0.1:8558;http://127.0.0.1:8559" },
     };
 
     [Fact]
@@ -242,8 +251,10 @@ public sealed class NodeOptionsTests : IDisposable
         Assert.DoesNotContain("hunter2", options.ToString(), StringComparison.Ordinal);
         Assert.Equal(
             "Token Manager 0.1.0 is ready: API http://localhost:4000/api/tokens, reference http://localhost:4000/docs, "
-                + "health http://localhost:4000/health/ready, store PostgreSQL tokens at db:5432",
-            StartLine.Of("0.1.0", ["http://localhost:4000"], options));
+                + "health http://localhost:4000/health/ready, management http://127.0.0.1:8558, store PostgreSQL tokens at db:5432",
+            StartLine.Of("0.1.0", ["http://localhost:4000"], "http://127.0.0.1:8558", options));
+        Assert.Contains(
+            ", management off, ", StartLine.Of("0.1.0", ["http://localhost:4000"], management: null, options), StringComparison.Ordinal);
     }
 
     [Fact]

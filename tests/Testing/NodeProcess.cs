@@ -55,6 +55,12 @@ public sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>Where the node listens. Known once it was ready, or at once when <c>urls</c> names a port.</summary>
     public Uri BaseAddress => _baseAddress ?? throw new InvalidOperationException("The node has not been ready yet.");
 
+    /// <summary>Where the present run's management API listens. Known once it was ready; the harness's default is off.</summary>
+    public Uri ManagementAddress =>
+        _run.Output.Select(line => StartLineManagement().Match(line)).FirstOrDefault(match => match.Success) is { } match
+            ? new Uri(match.Groups[1].Value)
+            : throw new InvalidOperationException("The node has no management API, or has not been ready yet.");
+
     /// <summary>A client for <see cref="BaseAddress"/>; kept over restarts.</summary>
     public HttpClient Client => _client ??= new HttpClient { BaseAddress = BaseAddress, Timeout = TimeSpan.FromSeconds(30) };
 
@@ -299,6 +305,9 @@ public sealed partial class NodeProcess : IAsyncDisposable
 
     [GeneratedRegex("is ready: API (https?://[^/ ]+)/api/tokens", RegexOptions.CultureInvariant)]
     private static partial Regex StartLineAddress();
+
+    [GeneratedRegex("is ready: .* management (https?://[^/ ,]+), ", RegexOptions.CultureInvariant)]
+    private static partial Regex StartLineManagement();
 
     private enum Signal
     {

@@ -61,6 +61,10 @@ internal sealed class TokenCache(ITokenRenderer renderer) : ITokenCache
     public byte[]? Details(Guid tokenId) =>
         _members.ById.TryGetValue(tokenId, out var entry) ? entry.Rendered.Details : null;
 
+    /// <summary>What is known of a token of the pool; null if there is no such token.</summary>
+    public TokenView? Find(Guid tokenId) =>
+        _members.ById.TryGetValue(tokenId, out var entry) ? entry.Rendered.View : null;
+
     public PreparedList List(TokenFilter filter)
     {
         var built = Volatile.Read(ref _lists[(int)filter]);

@@ -16,6 +16,7 @@ using Npgsql;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Formation;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Management;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tokens;
 
@@ -25,7 +26,7 @@ namespace TokenManager.Actors.Hosting;
 public static class TokenManagerHosting
 {
     /// <summary>
-    /// Registers the ledger, the read cache, the gateway, and what brings the node into its cluster. Needs an
+    /// Registers the ledger, the read cache, the gateway, what operators use, and what brings the node into its cluster. Needs an
     /// <see cref="ITokenRenderer"/> and a <see cref="TimeProvider"/> to be registered as well, and the actors of
     /// <see cref="AddTokenManager"/>.
     /// </summary>
@@ -48,6 +49,14 @@ public static class TokenManagerHosting
         })
         .AddSingleton<ITokenGateway>(provider => provider.GetRequiredService<TokenGateway>())
         .AddSingleton<IPoolMonitor>(provider => provider.GetRequiredService<TokenGateway>())
+        .AddSingleton<ITokenManagement>(provider => new TokenManagement(
+            provider.GetRequiredService<ITokenGateway>(),
+            provider.GetRequiredService<IPoolMonitor>(),
+            provider.GetRequiredService<TokenCache>(),
+            provider.GetRequiredService<ILogger<TokenManagement>>()))
+        .AddSingleton<IClusterManagement>(provider => new ClusterManagement(
+            provider.GetRequiredService<ActorSystem>(),
+            provider.GetRequiredService<ILogger<ClusterManagement>>()))
         .AddHostedService(provider => new NodeStartup(
             provider.GetRequiredService<ActorSystem>(),
             provider.GetRequiredService<ILedger>(),

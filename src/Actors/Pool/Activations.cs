@@ -25,6 +25,8 @@ internal sealed class Activations(
     private readonly LinkedList<Activation> _waitingForToken = [];
     private readonly List<Activation> _ticking = [];
 
+    public int Count => _byUsage.Count;
+
     public bool AnyWaitsForToken => _waitingForToken.Count > 0;
 
     public Activation? Find(Guid usageId) => _byUsage.GetValueOrDefault(usageId);

@@ -41,7 +41,10 @@ internal sealed class PoolDecider
     public PoolDigest Digest(long round) => new(round, _books.Digest());
 
     public PoolStatus StatusAt(TimeSpan now) => new(
-        _books.Total, _books.Free, _books.Lent, _books.Reserved, _outbox.Waiting, _books.NextReleaseAfter(now));
+        _books.Total, _books.Free, _books.Lent, _books.Reserved, _outbox.Waiting, _books.NextReleaseAfter(now))
+    {
+        InFlight = _activations.Count + _releases.Count,
+    };
 
     public PoolBucket Bucket(int bucket) => new(bucket, _books.Bucket(bucket));
 

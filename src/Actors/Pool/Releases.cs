@@ -13,6 +13,8 @@ internal sealed class Releases(PoolBooks books, PoolOutbox outbox, LedgerHealth 
     /// <summary>How many evictions are under way.</summary>
     public int Evicting { get; private set; }
 
+    public int Count => _releases.Count;
+
     public bool IsUnderWay(Guid tokenId, Guid usageId) => _releases.ContainsKey((tokenId, usageId));
 
     /// <summary>A holder gives its token back.</summary>

@@ -27,6 +27,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private DateTimeOffset _sizeReadAt;
     private bool _loading;
     private bool _loadAgain;
+    private DateTimeOffset _rebuiltAt;
 
     public TokenPoolActor(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens)
     {
@@ -59,6 +60,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private TimeSpan Now => _time.GetElapsedTime(0);
 
+    private static string Node => ((ExtendedActorSystem)Context.System).Provider.DefaultAddress.ToString();
+
     public static Props Props(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens) =>
         Akka.Actor.Props.Create(() => new TokenPoolActor(settings, ledger, time, tokens));
 
@@ -77,6 +80,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
             case Loaded(var image):
                 _loading = false;
                 TakeOver(image);
+                _rebuiltAt = image.ReadAt;
                 Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
                 Timers.StartPeriodicTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
                 Become(Ready);
@@ -154,7 +158,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             case PoolQuery.GetStatus:
-                Sender.Tell(_pool.StatusAt(Now));
+                Sender.Tell(_pool.StatusAt(Now) with { RebuiltAt = _rebuiltAt, Node = Node });
                 break;
 
             case Timer.Sweep:

@@ -160,7 +160,12 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
                         m.Active,
                         m.Reserved,
                         m.Waiting,
-                        m.HasNextRelease ? Span(m.NextRelease) : null);
+                        m.HasNextRelease ? Span(m.NextRelease) : null)
+                    {
+                        InFlight = m.InFlight,
+                        RebuiltAt = m.HasRebuiltAt ? Time(m.RebuiltAt) : null,
+                        Node = m.HasNode ? m.Node : null,
+                    };
                 }
 
             case ['p', 'o', 'o', 'l', '/', ..]:
@@ -334,9 +339,14 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             Active = status.Active,
             Reserved = status.Reserved,
             Waiting = status.Waiting,
+            InFlight = status.InFlight,
         };
         if (status.NextRelease is { } next)
             wire.NextRelease = Micros(next);
+        if (status.RebuiltAt is { } rebuiltAt)
+            wire.RebuiltAt = Micros(rebuiltAt);
+        if (status.Node is { } node)
+            wire.Node = node;
         return wire;
     }
 

@@ -173,6 +173,7 @@ public sealed class TokenCacheActorSpecs : TestKit
         _databaseTime = Make.Start.AddSeconds(3);
         await AnswerDigestAsync(Soon);
         var query = await _pool.ExpectMsgAsync<PoolQuery.GetBucket>();
+        await HeardAsync();
         await ProvenAsync(Make.Start.AddSeconds(1));
 
         Tell(_books.Bucket(query.Bucket) with { Round = query.Round });
@@ -193,6 +194,7 @@ public sealed class TokenCacheActorSpecs : TestKit
         _databaseTime = Make.Start.AddSeconds(2);
         await AnswerDigestAsync(Soon);
         await AnswerBucketAsync();
+        await HeardAsync();
         await ProvenAsync(Make.Start.AddSeconds(1));
         await ShowsAsync(300, "300:0");
 
@@ -312,11 +314,17 @@ public sealed class TokenCacheActorSpecs : TestKit
         await AwaitAssertAsync(() => Assert.True(_cache.IsPrimed));
     }
 
+    private async Task HeardAsync()
+    {
+        var probe = CreateTestProbe();
+        _actor.Tell(new Identify("all that came before"), probe);
+        await probe.ExpectMsgAsync<ActorIdentity>();
+    }
+
     private async Task<PoolQuery.GetDigest> QuestionAsync(TimeSpan after)
     {
         // The actor sets its timer when it has taken in what came before.
-        _actor.Tell(new Identify(after), TestActor);
-        await ExpectMsgAsync<ActorIdentity>();
+        await HeardAsync();
         Advance(after - TimeSpan.FromMilliseconds(1));
         await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(20));
         Advance(TimeSpan.FromMilliseconds(1));

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Hosting;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tests.Model;
 using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Failpoints;
@@ -18,19 +19,29 @@ internal sealed class InProcessNode : IAsyncDisposable
 
     public ITokenGateway Gateway => _services.GetRequiredService<ITokenGateway>();
 
-    public static async Task<InProcessNode> StartAsync(Store store, TimeSpan lease, Failpoint? failpoint = null)
+    public ITokenCache Cache => _services.GetRequiredService<ITokenCache>();
+
+    /// <param name="store">Where the ledger is.</param>
+    /// <param name="lease">How long a token stays active.</param>
+    /// <param name="failpoint">Strikes in ledger and journal; null for none.</param>
+    /// <param name="size">Tokens in the pool.</param>
+    /// <param name="discovery">How it finds the other nodes of its database; not at all without it.</param>
+    /// <param name="config">Wins over the product's.</param>
+    public static async Task<InProcessNode> StartAsync(
+        Store store, TimeSpan lease, Failpoint? failpoint = null, int size = 3, ClusterDiscovery discovery = ClusterDiscovery.None,
+        string config = "")
     {
-        var pool = new PoolSettings { Size = 3, Lease = lease, SweepInterval = TimeSpan.FromSeconds(1) };
-        var cluster = new ClusterSettings { Port = 0 };
+        var pool = new PoolSettings { Size = size, Lease = lease, SweepInterval = TimeSpan.FromSeconds(1) };
+        var cluster = new ClusterSettings { Port = 0, Discovery = discovery };
         var services = new ServiceCollection()
             .AddLogging()
             .AddSingleton(TimeProvider.System)
             .AddSingleton<IHostApplicationLifetime, EndlessLifetime>()
-            .AddSingleton<ITokenRenderer, NoRenderer>()
+            .AddSingleton<ITokenRenderer, TextRenderer>()
             .AddTokenManagerServices(pool, cluster, store, "1.0")
             .AddAkka("token-manager", (akka, _) =>
             {
-                akka.AddTokenManager(pool, cluster, store, "1.0");
+                akka.AddTokenManager(pool, cluster, store, "1.0").AddHocon(config, HoconAddMode.Prepend);
                 if (failpoint is null) return;
                 akka.AddSetup(new FailpointSetup(failpoint));
                 akka.AddHocon(
@@ -79,20 +90,5 @@ internal sealed class InProcessNode : IAsyncDisposable
         public void StopApplication()
         {
         }
-    }
-
-    private sealed class NoRenderer : ITokenRenderer
-    {
-        public ReadOnlySpan<byte> ListStart => default;
-
-        public ReadOnlySpan<byte> ListSeparator => default;
-
-        public byte[] Details(TokenView token) => [];
-
-        public byte[] ListItem(TokenView token) => [];
-
-        public byte[] ListEnd(int total, int active) => [];
-
-        public string AsOf(DateTimeOffset moment) => "";
     }
 }

@@ -228,7 +228,9 @@ public sealed class PoolBooksTests : PoolFixture
         Lend(1);
         Activate(2);
         Now += 5 * Second;
-        Assert.Equal(new PoolStatus(3, 1, 1, 1, 1, Make.Lease - (5 * Second)), Pool.StatusAt(Now));
+        Assert.Equal(new PoolStatus(3, 1, 1, 1, 1, Make.Lease - (5 * Second)) { InFlight = 1 }, Pool.StatusAt(Now));
+        Release(0, 1);
+        Assert.Equal(2, Pool.StatusAt(Now).InFlight);
         Now += Make.Lease;
         Assert.Equal(TimeSpan.Zero, Pool.StatusAt(Now).NextRelease);
     }

@@ -71,8 +71,15 @@ public sealed class WireSerializerTests
                 Gen.Select(Id, Gen.Int, Gen.Long, Maybe(AnyUsage), (id, n, fence, usage) => new TokenView(id, n, fence, usage)).Array[0, 9],
                 Gen.Long)
             .Select(x => (object)new PoolBucket(x.Item1, x.Item2) { Round = x.Item3 }),
-        [typeof(PoolStatus)] = Gen.Select(Gen.Int, Gen.Int, Gen.Int, Maybe(Span.Select(span => new Boxed(span)))).Select(x =>
-            (object)new PoolStatus(x.Item1, x.Item2, x.Item3, x.Item1, x.Item2, x.Item4?.Span)),
+        [typeof(PoolStatus)] = Gen.Select(
+            Gen.Select(Gen.Int, Gen.Int, Gen.Int), Maybe(Span.Select(span => new Boxed(span))), Maybe(AnyUsage), Maybe(Gen.String),
+            (counts, next, usage, node) => (object)new PoolStatus(
+                counts.Item1, counts.Item2, counts.Item3, counts.Item1, counts.Item2, next?.Span)
+            {
+                InFlight = counts.Item3,
+                RebuiltAt = usage?.StartedAt,
+                Node = node,
+            }),
     };
 
     [Fact]
@@ -124,6 +131,13 @@ public sealed class WireSerializerTests
         Assert.Equal(
             WireMessages().Where(type => type.IsAssignableTo(typeof(TokenEvent)) || type.IsAssignableTo(typeof(TokenState))),
             Golden.Stored.Values.Select(stored => stored.GetType()).Distinct().OrderBy(type => type.FullName, StringComparer.Ordinal));
+
+    /// <summary>During a roll, pool and gateway may be of different versions.</summary>
+    [Fact]
+    public void A_pool_status_of_a_version_that_said_less_is_read() =>
+        Assert.Equal(
+            new PoolStatus(3, 1, 1, 1, 1, TimeSpan.FromSeconds(115)),
+            Serializer.FromBinary(Convert.FromHexString(Golden.Read("pool-status-before-node-v1.hex").Trim()), "pool/status/v1"));
 
     [Theory]
     [InlineData("token-activated/v2")]
