@@ -28,7 +28,7 @@ internal sealed record Kill(
         var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
-        var stayed = await cluster.TokensOnAsync(cluster.Except(victim));
+        var stayed = await NodeCluster.HaveNowAsync(cluster.Except(victim));
         var killed = Moment.Now();
         await victim.Process.KillAsync();
         await load.SteadyAsync(killed, Within, survivors);
@@ -57,8 +57,8 @@ internal sealed record Kill(
             settlement.Acknowledged,
             settlement.Lost,
             settlement.Violations.Count,
-            settlement.Latest(row => stayed.Contains(row.TokenId)),
-            settlement.Latest(row => !stayed.Contains(row.TokenId)));
+            settlement.Latest(row => stayed(row.TokenId)),
+            settlement.Latest(row => !stayed(row.TokenId)));
         stage.Say(
             $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, all that was sent after "
             + $"{kill.SecondsUntilAllGranted:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
