@@ -5,7 +5,6 @@ internal static class Departure
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
 
-    /// <param name="tell">Tells the node (the second argument) to go.</param>
     public static async Task DoAsync(Stage stage, string drill, Func<NodeCluster, ClusterNode, Task> tell)
     {
         var cluster = await stage.ThreeNodesAsync();
