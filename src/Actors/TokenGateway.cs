@@ -24,6 +24,7 @@ internal sealed class TokenGateway(
     private static readonly TimeSpan LastAskAgain = TimeSpan.FromSeconds(1);
     // A timer knows no shorter one: what is left of the time would be spent on one ask after another.
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan LookForAnotherPool = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan ClearTimeout = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StatusTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan CatchUpTimeout = TimeSpan.FromSeconds(2);
@@ -121,16 +122,35 @@ internal sealed class TokenGateway(
 
     public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
     {
-        // Not asked twice: what the first ask cleared would be missing from the second one's count. So it is asked when
-        // the pool is known to be there.
-        if (await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken) is null)
-            return new ClearResult.Unavailable();
+        // Asked when the pool is known to be there, and of each pool once: what the first ask cleared would be missing from
+        // the second one's count.
+        var answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
+        while (answer is PoolStatus there)
+            answer = await AskToClearAsync(there, cancellationToken);
 
-        if (await AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken) is not PoolAnswer.Cleared(var count))
+        if (answer is not PoolAnswer.Cleared(var count))
             return new ClearResult.Unavailable();
 
         await CatchUpAsync(cancellationToken);
         return new ClearResult.Cleared(count);
+    }
+
+    /// <returns>
+    /// The pool's answer, or null; if another pool has taken its place meanwhile, that one's status. What the pool that is
+    /// gone has ended is durable, and in nobody's count.
+    /// </returns>
+    private async Task<object?> AskToClearAsync(PoolStatus asked, CancellationToken cancellationToken)
+    {
+        var clear = AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken);
+        while (await Task.WhenAny(clear, Task.Delay(LookForAnotherPool, cancellationToken)) != clear)
+        {
+            if (await ReadStatusAsync(cancellationToken) is { } now
+                && (now.Node, now.RebuiltAt) != (asked.Node, asked.RebuiltAt)
+                && !clear.IsCompleted)
+                return now;
+        }
+
+        return await clear;
     }
 
     // What is read here is shown from the cache, too, before the caller hears of it: the next read must not show less.

@@ -89,6 +89,25 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task A_clear_that_went_with_its_pool_is_asked_of_the_next_one()
+    {
+        var result = _gateway.ClearAsync(CancellationToken.None);
+        var status = new PoolStatus(1, 0, 1, 0, 0, NextRelease: null) { Node = "one" };
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status);
+        await RequestAsync<PoolRequest.ClearTokens>();
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status);
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status with { Node = "another" });
+        await RequestAsync<PoolRequest.ClearTokens>();
+        Reply(new PoolAnswer.Cleared(1));
+        await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
+        _cacheActor.Reply("caught up");
+        Assert.Equal(new ClearResult.Cleared(1), await result);
+    }
+
+    [Fact]
     public async Task A_clear_is_never_sent_to_a_pool_that_does_not_answer()
     {
         _time.AutoAdvanceAmount = TimeSpan.FromSeconds(2);

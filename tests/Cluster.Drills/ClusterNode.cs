@@ -16,6 +16,7 @@ internal sealed class ClusterNode : IAsyncDisposable
         _settings = settings;
         Process = NodeProcess.Launch(settings);
         Client = Clients.For(place.Api);
+        Management = new Management(place.Management);
     }
 
     /// <summary>Counts from 0; a rolling deployment begins with the highest.</summary>
@@ -27,6 +28,8 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public HttpClient Client { get; }
 
+    public Management Management { get; }
+
     /// <summary>Starts the ended node again, from the present build or from the next one.</summary>
     public void Relaunch(bool fromNextBuild = false)
     {
@@ -36,11 +39,6 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     /// <summary>Everything that the node has said in all its runs.</summary>
     public IReadOnlyList<string> Log() => [.. _earlier, .. Said()];
-
-    /// <summary>When the node last said that the pool is on it and ready; empty if it never did.</summary>
-    public string LastSaidThePoolIsHere() =>
-        Process.Output.LastOrDefault(line => line.Contains("The pool is here and ready", StringComparison.Ordinal))
-            is { } line ? line[..line.IndexOf(' ', StringComparison.Ordinal)] : "";
 
     /// <summary>Whether the present run's first line names this version.</summary>
     public bool SaysVersion(string version) =>
@@ -54,5 +52,6 @@ internal sealed class ClusterNode : IAsyncDisposable
     {
         await Process.DisposeAsync();
         Client.Dispose();
+        Management.Dispose();
     }
 }

@@ -10,6 +10,7 @@ internal sealed record Drill(string Name, string What, Func<Stage, Task> RunAsyn
     [
         PropagationDrill.Drill,
         StopDrill.Drill,
+        LeaveDrill.Drill,
         KillDrill.Drill,
         FreezeDrill.Drill,
         RollDrill.Drill,

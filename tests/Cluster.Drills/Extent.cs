@@ -7,8 +7,9 @@ namespace TokenManager.Cluster.Drills;
 /// <param name="Partition">How long the network is cut.</param>
 /// <param name="Propagations">How many changes are followed to the other nodes.</param>
 /// <param name="Aftermath">How long the traffic goes on when all is well again.</param>
+/// <param name="Slack">What bounds of time are multiplied by, for a machine that has other things to do as well.</param>
 internal sealed record Extent(
-    int Kills, int KillsOfEither, TimeSpan Freeze, TimeSpan Partition, int Propagations, TimeSpan Aftermath)
+    int Kills, int KillsOfEither, TimeSpan Freeze, TimeSpan Partition, int Propagations, TimeSpan Aftermath, double Slack = 1)
 {
     public static Extent Full { get; } = new(
         Kills: 10,
@@ -25,4 +26,7 @@ internal sealed record Extent(
         Partition: TimeSpan.FromSeconds(15),
         Propagations: 200,
         Aftermath: TimeSpan.FromSeconds(1));
+
+    /// <summary>Among other tests, which all want the processor.</summary>
+    public static Extent Test { get; } = Short with { Slack = 2 };
 }

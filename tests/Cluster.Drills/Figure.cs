@@ -5,6 +5,8 @@ namespace TokenManager.Cluster.Drills;
 /// <summary>One measured value, and what it must or should not exceed.</summary>
 internal sealed record Figure(string Drill, string What, double Value, string Unit, double? Bound = null, double? Aim = null)
 {
+    public const string Seconds = "s";
+
     public bool Holds => Bound is null || Value <= Bound;
 
     public string Shown => Show(Value);

@@ -37,14 +37,12 @@ internal static class FreezeDrill
             + $"{settlement.Acknowledged} grants; {Load.Tallied(calls)}");
         Add("activations answer again on the others", others.Max(other => calls.FirstGrant(stopped, other).TotalSeconds), "s", Kill.FailoverBound);
         Add("failed reads on the others", calls.Count(call => call.IsRead && call.HasFailed && others.Contains(call.Target)), "", 0);
-        Add("users or tokens held twice", 0, "", 0);
-        Add("answers that no rule allows", calls.Count(call => call.Verdict is Verdict.Wrong), "", 0);
-        Add("acknowledged activations lost", settlement.Lost, "", 0);
         Add("nodes that ended with exit code 0", exits.Count(exit => exit.ExitCode == 0), "", 0);
         Add("others that ended too", exits.Count(exit => exit.Node != frozen), "", 0);
         Add("from waking to one cluster of three", woken.Until(formed.Timestamp).TotalSeconds, "s", Within.TotalSeconds);
+        stage.Measured(Drill.Name, settlement, load);
 
         void Add(string what, double value, string unit, double? bound = null) =>
-            stage.Report.Add(new Figure(Drill.Name, what, value, unit, bound));
+            stage.Measured(Drill.Name, what, value, unit, bound);
     }
 }

@@ -5,12 +5,14 @@ namespace TokenManager.Cluster.Drills;
 /// <summary>A node killed under traffic, once, and what that meant for the others and for everybody's leases.</summary>
 internal sealed record Kill(
     double SecondsUntilGranted,
-    double SecondsUntilNoneFails,
+    double SecondsUntilAllGranted,
     int FailedReads,
     double SlowestRead,
     int Wrong,
     int Unsettled,
+    int Acknowledged,
     int Lost,
+    int Violations,
     double LatestOfThoseThatStayed,
     double LatestOfThoseThatMoved)
 {
@@ -26,10 +28,10 @@ internal sealed record Kill(
         var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
-        var stayed = await cluster.TokensOnAsync(cluster.Except(victim));
+        var stayed = await NodeCluster.HaveNowAsync(cluster.Except(victim));
         var killed = Moment.Now();
         await victim.Process.KillAsync();
-        await load.GrantedAsync(killed, Within, survivors);
+        await load.SteadyAsync(killed, Within, survivors);
         await Moment.Now().PassedAsync(stage.Extent.Aftermath);
         await load.StopAsync();
         var calls = load.Calls;
@@ -46,20 +48,24 @@ internal sealed record Kill(
         var reads = onSurvivors.Where(call => call.IsRead).ToList();
         var kill = new Kill(
             survivors.Max(survivor => calls.FirstGrant(killed, survivor).TotalSeconds),
-            onSurvivors.Where(call => !call.IsRead && call.HasFailed && call.Answered > killed.Timestamp)
-                .Select(call => killed.Until(call.Answered).TotalSeconds).DefaultIfEmpty().Max(),
+            onSurvivors.Where(call => !call.IsRead && call.HasFailed && call.Sent > killed.Timestamp)
+                .Select(call => killed.Until(call.Sent).TotalSeconds).DefaultIfEmpty().Max(),
             reads.Count(call => call.HasFailed),
             reads.Slowest().TotalSeconds,
             calls.Count(call => call.Verdict is Verdict.Wrong),
             retries.Count(reply => reply.Status is not System.Net.HttpStatusCode.OK && reply.Code is not "idempotency_key_reused"),
+            settlement.Acknowledged,
             settlement.Lost,
-            settlement.Latest(row => stayed.Contains(row.TokenId)),
-            settlement.Latest(row => !stayed.Contains(row.TokenId)));
+            settlement.Violations.Count,
+            settlement.Latest(row => stayed(row.TokenId)),
+            settlement.Latest(row => !stayed(row.TokenId)));
         stage.Say(
-            $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, the last failure ended after "
-            + $"{kill.SecondsUntilNoneFails:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
+            $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, all that was sent after "
+            + $"{kill.SecondsUntilAllGranted:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
             + $"{kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
             + $"on the others {Load.Tallied(onSurvivors)}; asked again {string.Join(", ", retries.CountBy(reply => reply.Word))}");
+        foreach (var violation in settlement.Violations) stage.Say(violation);
+        foreach (var call in calls.Where(call => call.Verdict is Verdict.Wrong)) stage.Say($"no rule allows {call}");
         return kill;
     }
 
@@ -68,16 +74,18 @@ internal sealed record Kill(
     {
         Add("activations answer again, median", kills.Select(kill => kill.SecondsUntilGranted).Median(), "s", FailoverBound, aim: 6);
         Add("activations answer again, worst", kills.Max(kill => kill.SecondsUntilGranted), "s", FailoverBound, aim: 6);
-        Add("the last failed activation ended, worst", kills.Max(kill => kill.SecondsUntilNoneFails), "s", FailoverBound);
+        Add("sent after this, all are granted, worst", kills.Max(kill => kill.SecondsUntilAllGranted), "s", FailoverBound);
         Add("failed reads on survivors", kills.Sum(kill => kill.FailedReads), "", 0);
         Add("slowest read on a survivor", kills.Max(kill => kill.SlowestRead) * 1000, "ms");
         Add("answers that no rule allows", kills.Sum(kill => kill.Wrong), "", 0);
         Add("uncertain activations that stayed so when asked again", kills.Sum(kill => kill.Unsettled), "", 0);
+        Add("users or tokens held twice, or not as the journal says", kills.Max(kill => kill.Violations), "", 0);
+        Add("acknowledged activations", kills.Sum(kill => kill.Acknowledged), "");
         Add("acknowledged activations lost", kills.Sum(kill => kill.Lost), "", 0);
         Add("latest release, tokens on survivors", kills.Max(kill => kill.LatestOfThoseThatStayed), "s", 1);
         Add("latest release, tokens that moved", kills.Max(kill => kill.LatestOfThoseThatMoved), "s", FailoverBound);
 
         void Add(string what, double value, string unit, double? bound = null, double? aim = null) =>
-            stage.Report.Add(new Figure(drill.Name, what, value, unit, bound, aim));
+            stage.Measured(drill.Name, what, value, unit, bound, aim);
     }
 }

@@ -13,12 +13,17 @@ internal sealed class Load
     private const int SameKey = 10;
     private const int SameUser = 20;
 
+    // So many, so fast: then all is well again.
+    private const int Series = 20;
+    private static readonly TimeSpan Prompt = TimeSpan.FromSeconds(1);
+
     private readonly IReadOnlyList<HttpClient> _targets;
     private readonly IReadOnlyList<Guid> _tokens;
     private readonly LoadPlan _plan;
     private readonly Moment _started = Moment.Now();
     private readonly ConcurrentQueue<Call> _calls = new();
     private readonly ConcurrentQueue<Grant> _grants = new();
+    private readonly ConcurrentDictionary<Guid, (int Target, long Sent)> _underWay = new();
     private readonly Task _running;
     private volatile bool _stop;
 
@@ -64,6 +69,19 @@ internal sealed class Load
             within,
             () => $"waits for targets {string.Join(", ", missing)}; answers: {Tallied(Calls)}",
             "every target grants activations");
+    }
+
+    /// <summary>Waits until every one of these targets grants one activation after the other, and lets none wait.</summary>
+    public Task SteadyAsync(Moment since, TimeSpan within, IEnumerable<int> targets) => Eventually.Async(
+        () => targets.All(target => IsSteady(since, target)), within, () => $"answers: {Tallied(Calls)}", "activations are steady");
+
+    private bool IsSteady(Moment since, int target)
+    {
+        var latest = _calls.Where(call => call.Kind is CallKind.Activate && call.Target == target && call.Sent > since.Timestamp)
+            .OrderByDescending(call => call.Sent).Take(Series).ToList();
+        return latest.Count == Series
+            && latest.All(call => call.IsGranted)
+            && _underWay.Values.All(call => call.Target != target || Stopwatch.GetElapsedTime(call.Sent) < Prompt);
     }
 
     /// <summary>Sends nothing more and waits for what is under way.</summary>
@@ -138,7 +156,9 @@ internal sealed class Load
         CallKind kind, int target, Guid user, Guid key, Func<Reply, Verdict> judge)
     {
         var sent = Stopwatch.GetTimestamp();
+        if (kind is CallKind.Activate) _underWay.TryAdd(key, (target, sent));
         var reply = await _targets[target].ActivateAsync(user, key);
+        _underWay.TryRemove(key, out _);
         Note(kind, target, user, key, sent, reply, answer =>
         {
             if (answer.Status is not HttpStatusCode.OK) return judge(answer);

@@ -1,3 +1,4 @@
+using Akka.Cluster.Sharding;
 using TokenManager.Testing;
 
 namespace TokenManager.Cluster.Drills;
@@ -9,6 +10,9 @@ internal sealed class NodeCluster : IAsyncDisposable
 
     /// <summary>Short, so that leases end all the time; long enough to survive a failover.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(6);
+
+    // As the product spreads tokens over shards; it may never change that.
+    private static readonly HashCodeMessageExtractor Sharding = (HashCodeMessageExtractor)HashCodeMessageExtractor.Create(64, message => (string)message);
 
     public static readonly TimeSpan FormsWithin = TimeSpan.FromSeconds(60);
 
@@ -28,18 +32,40 @@ internal sealed class NodeCluster : IAsyncDisposable
         [.. places.Select((place, number) => new ClusterNode(number, place, Settings(database, place, overSocket)))]);
 
     /// <summary>The node that has the pool.</summary>
-    public Task<ClusterNode> PoolNodeAsync() => Task.FromResult(
-        Nodes.Where(node => !node.Process.HasExited).MaxBy(node => node.LastSaidThePoolIsHere(), StringComparer.Ordinal)!);
+    public async Task<ClusterNode> PoolNodeAsync()
+    {
+        ClusterNode? node = null;
+        await Eventually.Async(
+            async () =>
+            {
+                var address = await Nodes[0].Management.PoolNodeAsync();
+                node = Nodes.FirstOrDefault(other => address?.EndsWith(other.Place.Cluster, StringComparison.Ordinal) == true);
+                return node is not null;
+            },
+            FormsWithin,
+            expression: "it is known where the pool is");
+        return node!;
+    }
 
-    /// <summary>The tokens whose shards are on these nodes now.</summary>
-    public Task<IReadOnlySet<Guid>> TokensOnAsync(IReadOnlyList<ClusterNode> nodes) =>
-        Task.FromResult<IReadOnlySet<Guid>>(nodes == Nodes ? new HashSet<Guid>([Guid.Empty]) : new HashSet<Guid>());
+    /// <summary>Tells of each token whether its shard is on one of these nodes now.</summary>
+    public static async Task<Func<Guid, bool>> HaveNowAsync(IEnumerable<ClusterNode> nodes)
+    {
+        var shards = (await Task.WhenAll(nodes.Select(node => node.Management.ShardsAsync()))).SelectMany(ids => ids).ToHashSet();
+        return token => shards.Contains(Sharding.ShardId(token.ToString()));
+    }
 
     public IReadOnlyList<ClusterNode> Except(ClusterNode node) => [.. Nodes.Where(other => other != node)];
 
     /// <summary>Waits until every node is ready and all are members of one cluster.</summary>
     /// <exception cref="NodeEndedException">A node ended meanwhile.</exception>
-    public Task FormedAsync() => Task.WhenAll(Nodes.Select(node => node.Process.WaitReadyAsync(FormsWithin)));
+    public async Task FormedAsync()
+    {
+        await Task.WhenAll(Nodes.Select(node => node.Process.WaitReadyAsync(FormsWithin)));
+        await Eventually.Async(
+            async () => (await Task.WhenAll(Nodes.Select(node => node.Management.SeesAsync(Nodes.Count)))).All(sees => sees),
+            FormsWithin,
+            expression: "every node sees one cluster of all");
+    }
 
     /// <summary>Starts again what has ended, and waits until all is well.</summary>
     public async Task RestoreAsync()
@@ -64,8 +90,8 @@ internal sealed class NodeCluster : IAsyncDisposable
             ["TokenManager:Cluster:Port"] = $"{place.ClusterPort}",
             ["TokenManager:Management:Url"] = place.Management.GetLeftPart(UriPartial.Authority),
             ["TokenManager:Shutdown:DrainDelay"] = "00:00:03",
+            // Read by whoever asked for the nodes' logs.
             ["Logging:LogLevel:Akka"] = "Information",
-            ["Logging:LogLevel:TokenManager"] = "Information",
         };
         if (overSocket) configuration["ConnectionStrings:TokenManager"] = database.SocketConnectionString;
         return settings with { Configuration = configuration, Wrapper = place.Wrapper };

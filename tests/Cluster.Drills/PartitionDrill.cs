@@ -55,14 +55,12 @@ internal static class PartitionDrill
             + $"one cluster {healed.Until(formed.Timestamp).TotalSeconds:0.0} s after healing; {settlement.Acknowledged} grants; "
             + $"{Load.Tallied(calls)}");
         Add("one side goes on serving activations", serving.Min(), "s", 15);
-        Add("users or tokens held twice", 0, "", 0);
-        Add("answers that no rule allows", calls.Count(call => call.Verdict is Verdict.Wrong), "", 0);
-        Add("acknowledged activations lost", settlement.Lost, "", 0);
         Add("nodes that ended with exit code 0", platform.Exits.Count(exit => exit.ExitCode == 0), "", 0);
         Add("from healing to one cluster of three", healed.Until(formed.Timestamp).TotalSeconds, "s", Within.TotalSeconds);
+        stage.Measured($"{Drill.Name}, {shape}", settlement, load);
 
         void Add(string what, double value, string unit, double? bound = null) =>
-            stage.Report.Add(new Figure($"{Drill.Name}, {shape}", what, value, unit, bound));
+            stage.Measured($"{Drill.Name}, {shape}", what, value, unit, bound);
     }
 
     /// <summary>When the node's last failure before the healing was over, if it granted anything after that.</summary>

@@ -23,16 +23,17 @@ using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Cancel)
 using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Cancel);
 await using var server = await PrivatePostgres.StartAsync();
 await using var stage = new Stage(server, options.Extent, options.Logs, Say, cancellation.Token);
+var report = new Report();
 foreach (var drill in options.Drills)
 {
     Say($"{drill.Name}: {drill.What}");
-    await stage.RunAsync(drill);
+    report.Add(await stage.RunAsync(drill));
     if (cancellation.IsCancellationRequested) break;
 }
 
-Console.WriteLine($"\n{stage.Report.ToMarkdown()}");
-foreach (var failure in stage.Report.Failures) Console.WriteLine(failure);
-return stage.Report.IsGood ? 0 : 1;
+Console.WriteLine($"\n{report.ToMarkdown()}");
+foreach (var failure in report.Failures) Console.WriteLine(failure);
+return report.IsGood ? 0 : 1;
 
 void Say(string line) => Console.WriteLine(string.Create(
     CultureInfo.InvariantCulture, $"[{Stopwatch.GetElapsedTime(started).TotalSeconds,6:0.0} s] {line}"));

@@ -32,7 +32,7 @@ internal static class PropagationDrill
         Add("the slowest of them after", spans.Max());
 
         void Add(string what, double value, double? aim = null) =>
-            stage.Report.Add(new Figure(Drill.Name, what, value, "ms", Aim: aim));
+            stage.Measured(Drill.Name, what, value, "ms", aim: aim);
     }
 
     private static async Task<double> ShownAfterAsync(ClusterNode node, Grant grant, long answered)

@@ -16,6 +16,12 @@ internal sealed class Report
 
     public void Add(Figure figure) => _figures.Add(figure);
 
+    public void Add(Report other)
+    {
+        _figures.AddRange(other._figures);
+        _failures.AddRange(other._failures);
+    }
+
     public void Fail(string drill, string why) => _failures.Add($"{drill}: {why}");
 
     /// <summary>A table in Markdown.</summary>

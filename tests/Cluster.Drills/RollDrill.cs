@@ -44,12 +44,12 @@ internal static class RollDrill
         Add("requests", calls.Count, "");
         Add("failed requests", calls.Count(call => call.HasFailed), "", 0);
         Add("slowest request", calls.Slowest().TotalSeconds, "s");
-        Add("acknowledged activations lost", settlement.Lost, "", 0);
         Add("the whole roll", rolled.TotalSeconds, "s", 90);
         Add("nodes that did not end with exit code 0", exitCodes.Count(code => code != 0), "", 0);
         Add("nodes that are not of the next version", cluster.Nodes.Count(node => !node.SaysVersion(NextBuild.Version)), "", 0);
+        stage.Measured(Drill.Name, settlement, load);
 
         void Add(string what, double value, string unit, double? bound = null) =>
-            stage.Report.Add(new Figure(Drill.Name, what, value, unit, bound));
+            stage.Measured(Drill.Name, what, value, unit, bound);
     }
 }

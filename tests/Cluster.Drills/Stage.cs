@@ -9,15 +9,15 @@ internal sealed class Stage(
 {
     private readonly List<NodeCluster> _clusters = [];
     private NodeCluster? _three;
+    private Report _report = new();
     private int _logged;
 
     public Extent Extent => extent;
 
-    public Report Report { get; } = new();
-
-    /// <summary>Runs a drill; what goes wrong goes into the report.</summary>
-    public async Task RunAsync(Drill drill)
+    /// <summary>Runs a drill; what was measured, and what went wrong.</summary>
+    public async Task<Report> RunAsync(Drill drill)
     {
+        _report = new Report();
         try
         {
             await drill.RunAsync(this).WaitAsync(cancellation);
@@ -25,11 +25,28 @@ internal sealed class Stage(
         catch (Exception failure)
         {
             say($"{drill.Name}: {failure}");
-            Report.Fail(drill.Name, failure.Message.Split('\n')[0]);
+            _report.Fail(drill.Name, failure.Message.Split('\n')[0]);
         }
+
+        return _report;
     }
 
     public void Say(string line) => say(line);
+
+    /// <summary>Reports a figure of a drill.</summary>
+    public void Measured(string drill, string what, double value, string unit, double? bound = null, double? aim = null) =>
+        _report.Add(new Figure(drill, what, value, unit, unit == Figure.Seconds ? bound * extent.Slack : bound, aim));
+
+    /// <summary>Reports what must hold after every drill, and says what does not.</summary>
+    public void Measured(string drill, Settlement settlement, Load load)
+    {
+        foreach (var violation in settlement.Violations) say($"{drill}: {violation}");
+        foreach (var call in load.Calls.Where(call => call.Verdict is Verdict.Wrong).Take(10)) say($"{drill}: no rule allows {call}");
+        Measured(drill, "answers that no rule allows", load.Calls.Count(call => call.Verdict is Verdict.Wrong), "", 0);
+        Measured(drill, "users or tokens held twice, or not as the journal says", settlement.Violations.Count, "", 0);
+        Measured(drill, "acknowledged activations", settlement.Acknowledged, "");
+        Measured(drill, "acknowledged activations lost", settlement.Lost, "", 0);
+    }
 
     /// <summary>A cluster of three, formed and ready; after a drill that left none behind, a new one.</summary>
     public async Task<NodeCluster> ThreeNodesAsync()

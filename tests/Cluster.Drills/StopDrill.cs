@@ -1,44 +1,13 @@
 namespace TokenManager.Cluster.Drills;
 
-/// <summary>The node with the pool is told to end, and hands everything over.</summary>
+/// <summary>A platform ends the node with the pool.</summary>
 internal static class StopDrill
 {
-    private static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
-
     public static Drill Drill { get; } = new("stop", "SIGTERM to the node with the pool, one of three", RunAsync);
 
-    private static async Task RunAsync(Stage stage)
+    private static Task RunAsync(Stage stage) => Departure.DoAsync(stage, Drill.Name, (_, node) =>
     {
-        var cluster = await stage.ThreeNodesAsync();
-        var leaving = await cluster.PoolNodeAsync();
-        var others = cluster.Except(leaving);
-        var load = await Load.StartAsync(others, LoadPlan.Steady);
-        await load.RunningAsync(NodeCluster.Lease / 2);
-
-        var told = Moment.Now();
-        var exitCode = await leaving.Process.TerminateAsync(Within);
-        var gone = Moment.Now();
-        await load.GrantedAsync(gone, Within);
-        await Moment.Now().PassedAsync(stage.Extent.Aftermath);
-        var end = Moment.Now();
-        await load.StopAsync();
-        leaving.Relaunch();
-        await cluster.FormedAsync();
-        var settlement = await Settlement.ReadAsync(cluster, load);
-
-        var since = load.Calls.Where(call => call.Answered > told.Timestamp).ToList();
-        stage.Say(
-            $"{leaving} told to end: gone after {told.Until(gone.Timestamp).TotalSeconds:0.0} s with exit code {exitCode}; "
-            + $"{settlement.Acknowledged} grants; {Load.Tallied(since)}");
-        Add("longest pause of activations", since.LongestPause(told, end).TotalSeconds, "s", 2);
-        Add("slowest activation", since.Where(call => !call.IsRead).Slowest().TotalSeconds, "s", 2);
-        Add("failed requests", load.Calls.Count(call => call.HasFailed), "", 0);
-        Add("acknowledged activations lost", settlement.Lost, "", 0);
-        Add("latest release of a lease", settlement.Latest(_ => true), "s", 2);
-        Add("exit code", exitCode, "", 0);
-        Add("time until the process has ended", told.Until(gone.Timestamp).TotalSeconds, "s");
-
-        void Add(string what, double value, string unit, double? bound = null) =>
-            stage.Report.Add(new Figure(Drill.Name, what, value, unit, bound));
-    }
+        node.Process.Terminate();
+        return Task.CompletedTask;
+    });
 }

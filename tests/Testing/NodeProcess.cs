@@ -140,10 +140,13 @@ public sealed partial class NodeProcess : IAsyncDisposable
         await WaitForExitAsync();
     }
 
+    /// <summary>Asks the node to end (SIGTERM), and waits for nothing.</summary>
+    public void Terminate() => Send(Signal.Terminate);
+
     /// <summary>Asks the node to end (SIGTERM) and waits for it; its exit code.</summary>
     public Task<int> TerminateAsync(TimeSpan? within = null)
     {
-        Send(Signal.Terminate);
+        Terminate();
         return WaitForExitAsync(within);
     }
 

@@ -1,0 +1,2 @@
+// Timings are what is tested here: one thing at a time.
+[assembly: CollectionBehavior(DisableTestParallelization = true)]
