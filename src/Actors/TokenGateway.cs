@@ -61,11 +61,38 @@ internal sealed class TokenGateway(
             case PoolAnswer.Exhausted(var retryAfter):
                 return new ActivateResult.PoolExhausted(retryAfter);
             case PoolAnswer.UsageIdReused:
-                return new ActivateResult.UsageIdReused();
+                return await ReusedOrGrantedAsync(userId, usageId, start);
             case PoolAnswer.Unavailable(var outcomeUnknown):
                 return new ActivateResult.Unavailable(outcomeUnknown);
             default:
                 return new ActivateResult.Unavailable(OutcomeUnknown: true);
+        }
+    }
+
+    /// <summary>
+    /// A caller's id that is used up may have been granted to an ask of this very request, whose answer was lost, and be
+    /// over already, cleared perhaps: then the caller was granted its token, and a clear came right after.
+    /// </summary>
+    private async Task<ActivateResult> ReusedOrGrantedAsync(Guid userId, Guid? usageId, long start)
+    {
+        try
+        {
+            if (usageId is not { } id
+                || await ledger.FindUsageAsync(id) is not { Usage: { IsOpen: false } usage, Remaining: var remaining }
+                || usage.UserId != userId)
+                return new ActivateResult.UsageIdReused();
+
+            // By the database's clock, and compared with a span only.
+            var age = usage.ExpiresAt - usage.StartedAt - remaining;
+            if (age >= time.GetElapsedTime(start))
+                return new ActivateResult.UsageIdReused();
+
+            cache.Apply(usage.TokenId, usage.Fence, current: null);
+            return new ActivateResult.Granted(usage with { End = null });
+        }
+        catch (LedgerUnavailableException)
+        {
+            return new ActivateResult.Unavailable(OutcomeUnknown: true);
         }
     }
 

@@ -52,6 +52,43 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Theory]
+    [InlineData(1, 3, true)]
+    [InlineData(1, 1, false)]
+    [InlineData(2, 3, false)]
+    public async Task A_usage_of_the_callers_that_began_and_ended_within_the_request_was_granted(
+        int user, int secondsWaited, bool granted)
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        // Granted and cleared, two seconds before the next ask is answered.
+        _ledger.With(model =>
+        {
+            model.Open(new OpenUsage(Make.Usage(1), Make.Token(0), Make.User(user), 1, Make.Lease));
+            model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default));
+            return model.Now += TimeSpan.FromSeconds(2);
+        });
+        _time.Advance(TimeSpan.FromSeconds(secondsWaited));
+        Reply(new PoolAnswer.UsageIdReused());
+
+        Assert.Equal(
+            granted
+                ? new ActivateResult.Granted(_ledger.With(model => model.Find(Make.Usage(1))!.Usage) with { End = null })
+                : new ActivateResult.UsageIdReused(),
+            await result);
+    }
+
+    [Fact]
+    public async Task What_a_used_up_id_stands_for_is_not_known_without_the_database()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown: false);
+        Reply(new PoolAnswer.UsageIdReused());
+
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task After_an_ask_without_an_answer_nobody_is_told_that_nothing_was_granted(bool answeredAtOnce)

@@ -6,8 +6,8 @@ namespace TokenManager.Service.Tests;
 
 /// <summary>
 /// List and details come from memory: the server's own counters of every statement that it ran (pg_stat_statements)
-/// stand still while they are read. With a sweep an hour, and nobody asking for its health, the node sends none of its
-/// own.
+/// stand still while they are read. With a sweep an hour, no other nodes to find, and nobody asking for its health, the
+/// node sends none of its own.
 /// </summary>
 public sealed class NoQueryReadsTests(ITestOutputHelper output)
 {
@@ -26,6 +26,7 @@ public sealed class NoQueryReadsTests(ITestOutputHelper output)
                 ["ConnectionStrings:TokenManager"] = database,
                 ["TokenManager:Pool:Lease"] = "01:00:00",
                 ["TokenManager:Pool:SweepInterval"] = "01:00:00",
+                ["TokenManager:Cluster:Discovery"] = "None",
             },
         });
         var caller = new Caller(node);

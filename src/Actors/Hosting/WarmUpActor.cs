@@ -25,6 +25,11 @@ internal sealed class WarmUpActor : UntypedPersistentActor
 
     protected override void OnCommand(object message) => Unhandled(message);
 
+    // A busy machine is no error: the first token's recovery is then the one that is slow.
+    protected override void OnRecoveryFailure(Exception reason, object? message = null)
+    {
+    }
+
     // However it ended: a journal that cannot be read yet is the tokens' to deal with.
     protected override void PostStop() => _done.TrySetResult();
 }
