@@ -325,7 +325,7 @@ public sealed class InterleavingTests(ITestOutputHelper output)
                     _pools[pool].LedgerChecked(answers: true, now);
                     break;
                 case PoolEffect.LookUpUsage(var usageId):
-                    _pools[pool].UsageLookedUp(usageId, answered: true, _ledger.Find(usageId), now);
+                    _pools[pool].UsageLookedUp(usageId, answered: true, _ledger.Find(usageId), askedAt: now, now);
                     break;
                 case PoolEffect.Reload:
                     _pools[pool].Load(_ledger.Load([Token], 1), now);

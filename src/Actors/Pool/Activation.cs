@@ -19,9 +19,16 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>True once an ask may have reached the ledger without an answer: only a definite answer ends it then.</summary>
     public bool OutcomeUnknown { get; set; }
 
+    /// <summary>Its end, unless the ledger, which is being asked, has its usage.</summary>
+    public PoolAnswer? Refusal { get; set; }
+
+    /// <summary>When it was refused; meaningful while it is.</summary>
+    public TimeSpan RefusedAt { get; set; }
+
     /// <summary>True once the overdue token that stands in its way has been woken for it.</summary>
     public bool HasWokenHolder { get; set; }
 
+    /// <summary>How often a token or the ledger was asked.</summary>
     public int Asks { get; set; }
 
     /// <summary>When to ask, or look for a token, again.</summary>

@@ -75,12 +75,12 @@ internal sealed class Activations(
             return;
 
         GiveUpToken(activation);
-        if (now < activation.GivesUpAt && books.NextFree == slot)
+        if (now >= activation.GivesUpAt)
+            Refuse(activation, Exhausted(now), now);
+        else if (books.NextFree == slot || books.LentAs(usageId) == slot)
             Park(activation, now);
-        else if (now < activation.GivesUpAt)
-            Seek(activation, now);
         else
-            Finish(activation, Exhausted(now), now);
+            Seek(activation, now);
     }
 
     /// <summary>The user has another token.</summary>
@@ -93,7 +93,7 @@ internal sealed class Activations(
         if (isOverdue && now < activation.GivesUpAt)
             Park(activation, now);
         else
-            Finish(activation, new PoolAnswer.UserAlreadyActive(), now);
+            Refuse(activation, new PoolAnswer.UserAlreadyActive(), now);
     }
 
     /// <summary>The usage id stands for a grant elsewhere: if it is this very one, its token answers for it.</summary>
@@ -103,19 +103,7 @@ internal sealed class Activations(
             return;
 
         GiveUpToken(activation);
-        if (!usage.IsOpen || usage.UserId != activation.Request.UserId)
-        {
-            Finish(activation, new PoolAnswer.UsageIdReused(), now);
-        }
-        else if (books.Find(usage.TokenId) is { } holder)
-        {
-            AskHolder(activation, holder, now);
-        }
-        else
-        {
-            outbox.Add(new PoolEffect.Reload());
-            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
-        }
+        Follow(activation, usage, now);
     }
 
     /// <summary>The token could not do it.</summary>
@@ -131,11 +119,37 @@ internal sealed class Activations(
             Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: false), now);
     }
 
-    /// <summary>The ledger was read for this usage: nobody waits for it any more, and its token never answers.</summary>
-    public void EndAbandoned(Guid usageId, TimeSpan now)
+    // ---- what the ledger says
+
+    /// <summary>The ledger was asked for this usage.</summary>
+    /// <param name="usageId">The usage.</param>
+    /// <param name="answered">False if it could not be asked.</param>
+    /// <param name="usage">What its row says, or null.</param>
+    /// <param name="askedAt">When it was asked: what it does not know yet may have come since.</param>
+    /// <param name="now">Now.</param>
+    public void UsageLookedUp(Guid usageId, bool answered, Usage? usage, TimeSpan askedAt, TimeSpan now)
     {
-        if (Find(usageId) is { } activation && activation.IsAbandonedAt(now))
-            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+        if (Find(usageId) is not { } activation)
+            return;
+
+        if (activation.Refusal is not { } refusal)
+        {
+            // Nobody waits for it any more, and its token never answers.
+            if (answered && activation.IsAbandonedAt(now))
+                Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+        }
+        else if (usage is not null)
+        {
+            Follow(activation, usage, now);
+        }
+        else if (!answered)
+        {
+            activation.NextAsk = now + Retry.AfterFailure(activation.Asks);
+        }
+        else if (askedAt >= activation.RefusedAt)
+        {
+            Finish(activation, refusal, now);
+        }
     }
 
     // ---- time
@@ -161,10 +175,7 @@ internal sealed class Activations(
     public void ServeWaiting(TimeSpan now)
     {
         while (_waitingForToken.First is { Value: var next } && books.NextFree is not null)
-        {
-            StopWaiting(next);
             Seek(next, now);
-        }
 
         EvictForWaiting(now);
     }
@@ -177,7 +188,11 @@ internal sealed class Activations(
         if (activation.NextAsk > now)
             return;
 
-        if (activation.Slot is not null)
+        if (activation.Refusal is not null)
+        {
+            LookUp(activation, now);
+        }
+        else if (activation.Slot is not null)
         {
             // No answer in time is no answer at all: the ask, or what it led to, may still take effect.
             activation.OutcomeUnknown = true;
@@ -192,7 +207,7 @@ internal sealed class Activations(
         }
         else
         {
-            Finish(
+            Refuse(
                 activation,
                 books.HeldBy(activation.Request.UserId) is not null
                     ? new PoolAnswer.UserAlreadyActive()
@@ -224,6 +239,7 @@ internal sealed class Activations(
     /// <summary>Finds a token for an activation that has none.</summary>
     private void Seek(Activation activation, TimeSpan now)
     {
+        StopWaiting(activation);
         if (books.LentAs(activation.Request.UsageId) is { } own)
         {
             // An earlier ask was carried out after all.
@@ -234,7 +250,7 @@ internal sealed class Activations(
             if (holder.IsOverdueAt(now) && now < activation.GivesUpAt)
                 Park(activation, now);
             else
-                Finish(activation, new PoolAnswer.UserAlreadyActive(), now);
+                Refuse(activation, new PoolAnswer.UserAlreadyActive(), now);
         }
         else if (books.NextFree is { } slot)
         {
@@ -250,7 +266,7 @@ internal sealed class Activations(
         }
         else
         {
-            Finish(activation, Exhausted(now), now);
+            Refuse(activation, Exhausted(now), now);
         }
     }
 
@@ -282,10 +298,29 @@ internal sealed class Activations(
             releases.Start(slot.TokenId, slot.Usage!.UsageId, EndReason.Evicted, now);
     }
 
+    /// <summary>There is a row of its usage id: if it is this very grant, its token answers for it.</summary>
+    private void Follow(Activation activation, Usage usage, TimeSpan now)
+    {
+        if (!usage.IsOpen || usage.UserId != activation.Request.UserId)
+        {
+            Finish(activation, new PoolAnswer.UsageIdReused(), now);
+        }
+        else if (books.Find(usage.TokenId) is { } holder)
+        {
+            AskHolder(activation, holder, now);
+        }
+        else
+        {
+            outbox.Add(new PoolEffect.Reload());
+            Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+        }
+    }
+
     private void AskHolder(Activation activation, Slot holder, TimeSpan now)
     {
         // The row is there: whatever becomes of this ask, "nothing was granted" is never the answer.
         activation.OutcomeUnknown = true;
+        activation.Refusal = null;
         activation.Slot = holder;
         Ask(activation, now);
     }
@@ -296,6 +331,31 @@ internal sealed class Activations(
         activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
         outbox.Tell(new TokenCommand.Activate(
             activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease));
+    }
+
+    /// <summary>
+    /// There is nothing more to try. Of several asks one may be refused and another one carried out: once an outcome was
+    /// unknown, the ledger has the last word.
+    /// </summary>
+    private void Refuse(Activation activation, PoolAnswer refusal, TimeSpan now)
+    {
+        if (!activation.OutcomeUnknown)
+        {
+            Finish(activation, refusal, now);
+            return;
+        }
+
+        StopWaiting(activation);
+        activation.Refusal = refusal;
+        activation.RefusedAt = now;
+        LookUp(activation, now);
+    }
+
+    private void LookUp(Activation activation, TimeSpan now)
+    {
+        activation.Asks++;
+        activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
+        outbox.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
     }
 
     private Activation? AskedOf(Slot slot, Guid usageId) =>

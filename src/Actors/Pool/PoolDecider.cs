@@ -111,7 +111,7 @@ internal sealed class PoolDecider
             case TokenAnswer.TokenInUse(_, var usageId, var current):
                 LearnLent(slot, current, now);
                 // It answers from memory, and the ledger is known to be ahead of it: let it look.
-                if (slot.State is not SlotState.Lent)
+                if (slot.Usage?.UsageId != current.Usage.UsageId)
                     _outbox.Tell(new TokenCommand.Wake(slot.TokenId));
                 _activations.TokenInUse(slot, usageId, now);
                 break;
@@ -156,13 +156,13 @@ internal sealed class PoolDecider
     /// <param name="usageId">The usage.</param>
     /// <param name="answered">False if the ledger could not be asked.</param>
     /// <param name="row">The row, or null.</param>
+    /// <param name="askedAt">When it was asked.</param>
     /// <param name="now">Now.</param>
-    public void UsageLookedUp(Guid usageId, bool answered, UsageRow? row, TimeSpan now)
+    public void UsageLookedUp(Guid usageId, bool answered, UsageRow? row, TimeSpan askedAt, TimeSpan now)
     {
         if (row is not null)
             _books.Learn(row, now);
-        if (answered)
-            _activations.EndAbandoned(usageId, now);
+        _activations.UsageLookedUp(usageId, answered, row?.Usage, askedAt, now);
         _admission.UsageLookedUp(usageId, answered, row, now);
     }
 

@@ -50,7 +50,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private sealed record Swept(SweepImage Image) : INoSerializationVerificationNeeded;
 
-    private sealed record LookedUp(Guid UsageId, bool Answered, UsageRow? Row) : INoSerializationVerificationNeeded;
+    private sealed record LookedUp(Guid UsageId, bool Answered, UsageRow? Row, TimeSpan AskedAt) : INoSerializationVerificationNeeded;
 
     private sealed record Checked(bool Answers) : INoSerializationVerificationNeeded;
 
@@ -188,8 +188,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 TakeOver(image);
                 break;
 
-            case LookedUp(var usageId, var answered, var row):
-                _pool.UsageLookedUp(usageId, answered, row, Now);
+            case LookedUp(var usageId, var answered, var row, var askedAt):
+                _pool.UsageLookedUp(usageId, answered, row, askedAt, Now);
                 break;
 
             case Timer.CheckLedger:
@@ -255,10 +255,11 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                     break;
 
                 case PoolEffect.LookUpUsage(var usageId):
+                    var askedAt = Now;
                     _ledger.FindUsageAsync(usageId).PipeTo(
                         Self,
-                        success: row => new LookedUp(usageId, Answered: true, row),
-                        failure: _ => new LookedUp(usageId, Answered: false, Row: null));
+                        success: row => new LookedUp(usageId, Answered: true, row, askedAt),
+                        failure: _ => new LookedUp(usageId, Answered: false, Row: null, askedAt));
                     break;
 
                 case PoolEffect.CheckLedger:

@@ -92,7 +92,7 @@ public sealed class PoolActivationTests : PoolFixture
         Lend(1);
         Activate(1);
         Take();
-        Pool.UsageLookedUp(Make.Usage(1), answered: false, row: null, Now);
+        NotLookedUp(1);
         Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
         Assert.Equal((1, 1, 0, 0), Books());
     }

@@ -74,7 +74,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Lend(1);
         Activate(2, chosen: true);
         Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(2))], Take());
-        Pool.UsageLookedUp(Make.Usage(2), answered: true, row: null, Now);
+        LookedUp(2, row: null);
         Assert.Equal([Reply("2", new PoolAnswer.Exhausted(Make.Lease))], Take());
         Assert.Equal(0, Books().Waiting);
     }
@@ -87,7 +87,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Activate(2, chosen: true, from: "a");
         Activate(2, chosen: true, user: 1, from: "b");
         Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(2))], Take());
-        Pool.UsageLookedUp(Make.Usage(2), answered: true, row: null, Now);
+        LookedUp(2, row: null);
         Assert.Equal(
             [Reply("a", new PoolAnswer.Exhausted(Make.Lease)), Reply("b", new PoolAnswer.UserAlreadyActive())], Take());
     }
@@ -99,7 +99,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Lend(1);
         Activate(2, chosen: true);
         Take();
-        Pool.UsageLookedUp(Make.Usage(2), answered: true, Make.Row(Make.Ended(0, 0, 2)), Now);
+        LookedUp(2, Make.Row(Make.Ended(0, 0, 2)));
         Assert.Equal([Reply("2", new PoolAnswer.UsageIdReused())], Take());
     }
 
@@ -110,7 +110,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Lend(1, 2);
         Activate(3, chosen: true);
         Take();
-        Pool.UsageLookedUp(Make.Usage(3), answered: true, Make.Row(Make.Open(1, 2, 3)), Now);
+        LookedUp(3, Make.Row(Make.Open(1, 2, 3)));
         Assert.Equal([Reply("3", new PoolAnswer.Granted(Make.Open(1, 2, 3)))], Take());
     }
 
@@ -121,7 +121,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Answer(new TokenAnswer.Standing(Make.Token(0), 5, Make.Row(Make.Open(0, 5, 5))));
         Activate(3, chosen: true);
         Take();
-        Pool.UsageLookedUp(Make.Usage(3), answered: true, Make.Row(Make.Open(0, 4, 3)), Now);
+        LookedUp(3, Make.Row(Make.Open(0, 4, 3)));
         Assert.Equal([Ask(0, 3)], Take());
     }
 
@@ -134,8 +134,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Activate(3, user: 2, from: "stranger");
         Take();
         Answer(new TokenAnswer.Standing(Make.Token(0), 5, null));
-        Pool.UsageLookedUp(
-            Make.Usage(3), answered: true, Make.Row(Make.Open(0, 4, 3) with { UserId = Make.User(1) }), Now);
+        LookedUp(3, Make.Row(Make.Open(0, 4, 3) with { UserId = Make.User(1) }));
         Assert.Equal([Reply("holder", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
     }
 
@@ -148,7 +147,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
         Activate(2, chosen: true, from: "again");
         Take();
-        Pool.UsageLookedUp(Make.Usage(2), answered: true, row: null, Now);
+        LookedUp(2, row: null);
         Assert.Empty(Take());
         Grant(0, 2, 2);
         Assert.Equal(2, Take().Count(effect => effect is PoolEffect.Reply { Answer: PoolAnswer.Granted }));
@@ -161,7 +160,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Lend(1);
         Activate(2, chosen: true);
         Take();
-        Pool.UsageLookedUp(Make.Usage(2), answered: false, row: null, Now);
+        NotLookedUp(2);
         Assert.Equal([Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
     }
 
@@ -169,7 +168,7 @@ public sealed class PoolAdmissionTests : PoolFixture
     public void An_answer_to_a_look_up_that_nobody_waits_for_is_nothing()
     {
         Load(1);
-        Pool.UsageLookedUp(Make.Usage(2), answered: true, row: null, Now);
+        LookedUp(2, row: null);
         Assert.Empty(Take());
     }
 

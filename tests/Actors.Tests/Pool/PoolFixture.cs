@@ -52,7 +52,11 @@ public abstract class PoolFixture
     private protected void Release(int token, int usage) => Pool.ReleaseToken(
         new PoolRequest.ReleaseToken(Make.Token(token), Make.Usage(usage)), $"r{usage}", Now);
 
-    private protected void LookedUp(int usage, UsageRow? row) => Pool.UsageLookedUp(Make.Usage(usage), answered: true, row, Now);
+    private protected void LookedUp(int usage, UsageRow? row, TimeSpan? askedAt = null) =>
+        Pool.UsageLookedUp(Make.Usage(usage), answered: true, row, askedAt ?? Now, Now);
+
+    private protected void NotLookedUp(int usage) =>
+        Pool.UsageLookedUp(Make.Usage(usage), answered: false, row: null, Now, Now);
 
     /// <summary>Clears, and the ledger has nothing newer than what the pool knows.</summary>
     private protected void Clear(string from, int size)

@@ -74,7 +74,7 @@ public sealed class PoolUnknownOutcomeTests : PoolFixture
             Assert.Equal([Ask(0, 1), new PoolEffect.LookUpUsage(Make.Usage(1))], Take());
             Assert.Equal((0, 0, 1, 0), Books());
 
-            Pool.UsageLookedUp(Make.Usage(1), answered: false, row: null, Now);
+            NotLookedUp(1);
             Assert.Equal((0, 0, 1, 0), Books());
             LookedUp(1, row);
             Assert.Empty(Take());

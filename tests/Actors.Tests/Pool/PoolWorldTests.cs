@@ -308,7 +308,8 @@ public sealed class PoolWorldTests
                     case PoolEffect.LookUpUsage(var usageId):
                         var answers = !_outage;
                         var row = _ledger.Find(usageId);
-                        FromLedger(() => _pool.UsageLookedUp(usageId, answers, answers ? row : null, _now));
+                        var askedAt = _now;
+                        FromLedger(() => _pool.UsageLookedUp(usageId, answers, answers ? row : null, askedAt, _now));
                         break;
                     case PoolEffect.CheckLedger:
                         CheckLedger();
