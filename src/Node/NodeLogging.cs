@@ -14,5 +14,7 @@ internal static class NodeLogging
             setup.LogLevel = LogLevel.InfoLevel;
             setup.ClearLoggers();
             setup.AddLoggerFactory();
+            // Said in one line by whoever refused the other side; this one has a stack trace for each attempt.
+            setup.WithLogFilter(filter => filter.ExcludeMessageContaining("TLS handshake failed on channel"));
         });
 }
