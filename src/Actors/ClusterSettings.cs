@@ -1,3 +1,5 @@
+using TokenManager.Actors.Tls;
+
 namespace TokenManager.Actors;
 
 /// <summary>How a node finds the others.</summary>
@@ -30,4 +32,7 @@ public sealed record ClusterSettings
 
     /// <summary>How long the split brain resolver waits.</summary>
     public TimeSpan StableAfter { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>Mutual TLS on the cluster port, on every node or on none; null for none.</summary>
+    public ClusterTls? Tls { get; init; }
 }

@@ -119,6 +119,22 @@ internal static partial class ConfigurationKeys
                 ? options with { ManagementUrl = url }
                 : null);
 
+    public static readonly ConfigurationKey TlsCertificate = File(
+        "TokenManager:Cluster:Tls:Certificate",
+        "empty (no TLS) or the path of a PEM file, or of a PFX file without a password, with this node's certificate, which "
+            + "the authority has signed",
+        (files, path) => files with { Certificate = path });
+
+    public static readonly ConfigurationKey TlsKey = File(
+        "TokenManager:Cluster:Tls:Key",
+        "empty (it is in the certificate's file) or the path of a PEM file with the certificate's private key, unencrypted",
+        (files, path) => files with { Key = path });
+
+    public static readonly ConfigurationKey TlsAuthority = File(
+        "TokenManager:Cluster:Tls:Authority",
+        "empty (no TLS) or the path of a PEM file with the self-signed certificates of which one has signed every node's",
+        (files, path) => files with { Authority = path });
+
     public static readonly IReadOnlyList<ConfigurationKey> All =
     [
         Urls,
@@ -145,6 +161,9 @@ internal static partial class ConfigurationKeys
         SeedNodes,
         Span("TokenManager:Cluster:StableAfter", "00:00:03", "00:00:01", "00:01:00",
             (options, span) => options with { Cluster = options.Cluster with { StableAfter = span } }),
+        TlsCertificate,
+        TlsKey,
+        TlsAuthority,
         Span("TokenManager:Shutdown:DrainDelay", "00:00:03", "00:00:00", "00:05:00",
             (options, delay) => options with { DrainDelay = delay }),
         ManagementUrl,
@@ -207,6 +226,10 @@ internal static partial class ConfigurationKeys
         where T : struct, Enum =>
         new(name, @default, string.Join(" or ", Enum.GetNames<T>()),
             (options, text) => Named<T>(text) is { } value ? set(options, value) : null);
+
+    private static ConfigurationKey File(string name, string allowed, Func<TlsFiles, string, TlsFiles> set) =>
+        new(name, "", allowed,
+            (options, text) => text.Contains('\0') ? null : options with { Tls = set(options.Tls, text) });
 
     // Enum.TryParse would also take numbers and lists.
     private static T? Named<T>(string text)

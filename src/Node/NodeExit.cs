@@ -24,7 +24,7 @@ internal static class NodeExit
         try
         {
             builder = CreateBuilder(args);
-            return NodeOptions.Read(builder.Configuration) switch
+            return Certificates.ReadInto(NodeOptions.Read(builder.Configuration)) switch
             {
                 NodeOptionsResult.Valid { Options: var options } when Ports.Problem(options) is { } problem =>
                     Fail([problem]),

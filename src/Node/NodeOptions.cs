@@ -38,6 +38,9 @@ internal sealed record NodeOptions
     /// <summary>As configured; null if it follows from the rest. <see cref="Cluster"/> has what holds.</summary>
     public ClusterDiscovery? Discovery { get; init; }
 
+    /// <summary>As configured; <see cref="Certificates"/> reads them.</summary>
+    public TlsFiles Tls { get; init; } = new();
+
     /// <summary>How long a node goes on serving when it has said that it stops.</summary>
     public TimeSpan DrainDelay { get; init; }
 
@@ -111,6 +114,8 @@ internal sealed record NodeOptions
             yield return $"{ConfigurationKeys.Discovery.Name} is \"Seeds\"; allowed is Database or None while "
                 + $"{ConfigurationKeys.SeedNodes.Name} is empty.";
         }
+
+        foreach (var contradiction in Tls.Contradictions()) yield return contradiction;
 
         if (Store is Store.Sqlite && DataFolder.Problem(DataDirectory) is { } problem)
             yield return $"{ConfigurationKeys.DataDirectory.Refuse(DataDirectory)} {problem}";

@@ -20,6 +20,8 @@ internal static partial class Readme
         }
         """;
 
+    private static readonly string[] OperatorsFiles = ["database-ca.crt", "cluster-ca.crt", "node.crt", "node.key"];
+
     private static readonly ConcurrentDictionary<string, Task<Overlay>> Runs = new();
 
     /// <summary>The commands that a test runs.</summary>
@@ -39,9 +41,13 @@ internal static partial class Readme
         var block = Blocks.Single(block => block.Contains(apply, StringComparison.Ordinal));
 
         using var folder = new TemporaryFolder();
-        var certificate = folder.File("database-ca.crt");
-        await File.WriteAllTextAsync(certificate, "a certificate");
-        var script = $"{WithoutCluster}\nDATABASE_PASSWORD=secret\n{block.Replace("database-ca.crt", certificate, StringComparison.Ordinal)}";
+        foreach (var file in OperatorsFiles)
+        {
+            await File.WriteAllTextAsync(folder.File(file), "a certificate or a key");
+            block = block.Replace($"={file}", $"={folder.File(file)}", StringComparison.Ordinal);
+        }
+
+        var script = $"{WithoutCluster}\nDATABASE_PASSWORD=secret\n{block}";
         var (exitCode, output, errors) = await Tool.RunAsync("bash", "-euo", "pipefail", "-c", script);
         return exitCode == 0 ? Overlay.Load(output) : throw new InvalidOperationException(errors);
     }

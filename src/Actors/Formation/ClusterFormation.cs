@@ -16,6 +16,7 @@ internal sealed class ClusterFormation
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan JoinAgain = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LookForMembership = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan SayAgain = TimeSpan.FromSeconds(30);
 
     private readonly Cluster _cluster;
     private readonly ClusterRegistry _registry;
@@ -66,6 +67,7 @@ internal sealed class ClusterFormation
     private async Task<long> BecomeMemberAsync(CancellationToken stopping)
     {
         var watchedSince = _time.GetTimestamp();
+        long? saidAt = null;
         while (true)
         {
             FormationStep step;
@@ -99,6 +101,16 @@ internal sealed class ClusterFormation
             }
             else
             {
+                if (step is FormationStep.StayOut(var protocol) && !(saidAt is { } at && _time.GetElapsedTime(at) < SayAgain))
+                {
+                    _log.LogWarning(
+                        "This node cannot join its cluster, whose nodes speak {Protocol} while this one speaks {OwnProtocol}: TLS on the "
+                            + "cluster port is for all nodes or for none",
+                        protocol,
+                        _cluster.SelfAddress.Protocol);
+                    saidAt = _time.GetTimestamp();
+                }
+
                 await Task.Delay(LookAgain, _time, stopping);
             }
         }

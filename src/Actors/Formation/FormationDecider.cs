@@ -1,3 +1,5 @@
+using Akka.Actor;
+
 namespace TokenManager.Actors.Formation;
 
 /// <summary>What a node does next to become a member of its cluster.</summary>
@@ -10,6 +12,9 @@ internal abstract record FormationStep
 
     /// <summary>Try to take the right to form a cluster.</summary>
     public sealed record Form(long Epoch) : FormationStep;
+
+    /// <summary>Look again later: those who are there speak another protocol than this node, which cannot join them.</summary>
+    public sealed record StayOut(string Protocol) : FormationStep;
 
     /// <summary>Look again shortly.</summary>
     public sealed record Wait : FormationStep
@@ -36,6 +41,10 @@ internal static class FormationDecider
         var members = view.Others.Where(other => other is { IsAlive: true, HasJoined: true }).ToList();
         if (members.Count > 0)
         {
+            // With TLS it is another one. Nobody is in both clusters, so one member speaks for all.
+            if (Protocol(members[0].Address) is var protocol && protocol != Protocol(self))
+                return new FormationStep.StayOut(protocol);
+
             return new FormationStep.Join(seeds.Count > 0
                 ? [.. seeds.Where(seed => seed != self)]
                 : [.. members.Select(member => member.Address)]);
@@ -48,4 +57,6 @@ internal static class FormationDecider
             ? new FormationStep.Form(view.Epoch)
             : FormationStep.Wait.Instance;
     }
+
+    private static string Protocol(string address) => Address.Parse(address).Protocol;
 }

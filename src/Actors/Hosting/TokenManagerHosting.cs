@@ -4,10 +4,12 @@ using Akka.Cluster.Hosting;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Configuration;
+using Akka.Event;
 using Akka.Hosting;
 using Akka.Persistence.Sql;
 using Akka.Persistence.Sql.Config;
 using Akka.Remote.Hosting;
+using Akka.Remote.Transport.DotNetty;
 using LinqToDB;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -18,6 +20,7 @@ using TokenManager.Actors.Formation;
 using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Management;
 using TokenManager.Actors.Pool;
+using TokenManager.Actors.Tls;
 using TokenManager.Actors.Tokens;
 
 namespace TokenManager.Actors.Hosting;
@@ -109,6 +112,7 @@ public static class TokenManagerHosting
     private static AkkaConfigurationBuilder AddClusterNode(
         this AkkaConfigurationBuilder builder, ClusterSettings settings, string appVersion) => builder
         .WithRemoting(new RemoteOptions { HostName = settings.Hostname, Port = settings.Port })
+        .AddTls(settings.Tls)
         .WithClustering()
         .WithDistributedPubSub(role: string.Empty)
         .AddHocon(
@@ -124,6 +128,35 @@ public static class TokenManagerHosting
                 }
                 """),
             HoconAddMode.Prepend);
+
+    private static AkkaConfigurationBuilder AddTls(this AkkaConfigurationBuilder builder, ClusterTls? tls)
+    {
+        if (tls is null) return builder;
+
+        return builder
+            .AddSetup(new ClusterTlsSetup(tls))
+            .AddSetup(new DotNettySslSetup(
+                tls.Certificate,
+                suppressValidation: false,
+                requireMutualAuthentication: true,
+                customValidator: (certificate, chain, peer, _, log) =>
+                {
+                    var problem = certificate is null
+                        ? "is missing"
+                        : tls.Problem(certificate, chain?.ChainPolicy.ExtraStore);
+                    if (problem is not null)
+                        log.Warning("{0} is kept out: its certificate {1} {2}", peer, certificate?.Subject, problem);
+                    return problem is null;
+                }))
+            .AddHocon(
+                $$"""
+                akka.remote.dot-netty.tcp {
+                  enable-ssl = on
+                  transport-class = "{{typeof(HandshakeFirstTransport).AssemblyQualifiedName}}"
+                }
+                """,
+                HoconAddMode.Prepend);
+    }
 
     private static AkkaConfigurationBuilder AddJournal(this AkkaConfigurationBuilder builder, Store store)
     {

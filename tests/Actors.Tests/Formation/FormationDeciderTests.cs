@@ -68,6 +68,18 @@ public sealed class FormationDeciderTests
         Assert.Equal([Other, Third], Assert.IsType<FormationStep.Join>(step).Addresses);
     }
 
+    [Theory]
+    [InlineData("akka.tcp", "akka.ssl.tcp")]
+    [InlineData("akka.ssl.tcp", "akka.tcp")]
+    public void A_node_with_TLS_and_one_without_are_never_in_one_cluster(string own, string theirs)
+    {
+        var self = $"{own}://token-manager@a:4053";
+        var view = new ClusterView(7, IsAlive: true, [Node($"{theirs}://token-manager@b:4053")]);
+
+        Assert.Equal(new FormationStep.StayOut(theirs), FormationDecider.Decide(view, self, [], Long));
+        Assert.Equal(new FormationStep.StayOut(theirs), FormationDecider.Decide(view, self, [self], Long));
+    }
+
     private static ClusterView Dead => new(7, IsAlive: false, [Node(Other, alive: false), Node(Third, alive: false)]);
 
     private static FormationStep Decide(ClusterView view, TimeSpan watched) =>

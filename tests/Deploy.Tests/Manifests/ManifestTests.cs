@@ -35,15 +35,28 @@ public sealed class ManifestTests
         var environment = NodeEnvironment.Of(overlay, secrets, pod, node);
         Assert.Equal(SslMode.VerifyFull, new NpgsqlConnectionStringBuilder(environment["ConnectionStrings__TokenManager"]).SslMode);
 
-        var files =
-            from mount in node.VolumeMounts
-            join volume in pod.Spec.Volumes on mount.Name equals volume.Name
-            from item in volume.Secret?.Items ?? []
-            select $"{mount.MountPath}/{item.Path}";
-        Assert.Contains(environment["PGSSLROOTCERT"], files);
+        Assert.Contains(environment["PGSSLROOTCERT"], Files(pod, node));
+    }
+
+    [Fact]
+    public async Task The_production_overlay_lets_nodes_into_the_cluster_by_certificate_only()
+    {
+        var secrets = await Readme.SecretsAsync("production");
+        var overlay = Overlay.Load(await Overlay.TextAsync("production"));
+
+        var pod = Assert.Single(overlay.NodePods);
+        var node = Assert.Single(pod.Nodes);
+        var tls = NodeConfiguration.Options(NodeEnvironment.Of(overlay, secrets, pod, node)).Tls;
+        Assert.All([tls.Certificate, tls.Key, tls.Authority], file => Assert.Contains(file, Files(pod, node)));
     }
 
     [Fact]
     public void Coordinated_shutdown_ends_before_the_host_gives_it_up() =>
         Assert.InRange(ShutdownTime.Phases, TimeSpan.FromSeconds(1), Node.NodeExit.ShutdownTimeout);
+
+    private static IEnumerable<string> Files(PodTemplate pod, V1Container node) =>
+        from mount in node.VolumeMounts
+        join volume in pod.Spec.Volumes on mount.Name equals volume.Name
+        from item in volume.Secret?.Items ?? []
+        select $"{mount.MountPath}/{item.Path}";
 }
