@@ -14,12 +14,12 @@ namespace TokenManager.Actors.Tests.Cache;
 public sealed class LossyMailbox(Settings settings, Config config)
     : MailboxType(settings, config), IProducesMessageQueue<UnboundedMessageQueue>
 {
-    private static int s_lost;
+    private static int _lost;
 
     private readonly double _topicLoss = config.GetDouble("topic-loss");
     private readonly double _poolLoss = config.GetDouble("pool-loss");
 
-    public static int Lost => s_lost;
+    public static int Lost => _lost;
 
     public static string ForTheCache(double topicLoss, double poolLoss) => FormattableString.Invariant(
         $$"""
@@ -51,7 +51,7 @@ public sealed class LossyMailbox(Settings settings, Config config)
         public void Enqueue(IActorRef receiver, Envelope envelope)
         {
             if (mailbox.Loses(envelope.Message))
-                Interlocked.Increment(ref s_lost);
+                Interlocked.Increment(ref _lost);
             else
                 _queue.Enqueue(receiver, envelope);
         }
