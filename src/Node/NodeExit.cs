@@ -97,14 +97,15 @@ internal static class NodeExit
         await StartLine.WriteWhenReadyAsync(app, options, stopping);
         await app.WaitForShutdownAsync();
         await ThrowIfFailedAsync(app);
-        return WasMeantToEnd(actors.ShutdownReason)
-            ? Environment.ExitCode
-            : Fail(["Token Manager ends because its cluster took this node out; start it again to let it join anew."]);
+        return actors.ShutdownReason switch
+        {
+            // The host ends the actors.
+            CoordinatedShutdown.ClrExitReason => Environment.ExitCode,
+            // An operator let the node leave. The host finds its actors gone, and would call that a failure.
+            CoordinatedShutdown.ClusterLeavingReason => 0,
+            _ => Fail(["Token Manager ends because its cluster took this node out; start it again to let it join anew."]),
+        };
     }
-
-    // The host ends the actors with the first reason, an operator who lets the node leave with the second.
-    private static bool WasMeantToEnd(CoordinatedShutdown.Reason? reason) =>
-        reason is CoordinatedShutdown.ClrExitReason or CoordinatedShutdown.ClusterLeavingReason;
 
     // The host ends in order when a background service fails, and would call that a success.
     private static Task ThrowIfFailedAsync(WebApplication app) =>

@@ -16,8 +16,8 @@ internal static class FreezeDrill
         await load.RunningAsync(NodeCluster.Lease / 2);
 
         await using var platform = new Platform(cluster);
-        var stopped = Moment.Now();
         await frozen.Process.PauseAsync();
+        var stopped = Moment.Now();
         await load.GrantedAsync(stopped, Within, others);
         await stopped.PassedAsync(stage.Extent.Freeze);
         var woken = Moment.Now();

@@ -28,9 +28,9 @@ internal sealed record Kill(
         var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
-        var stayed = await NodeCluster.HaveNowAsync(cluster.Except(victim));
-        var killed = Moment.Now();
+        var before = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
         await victim.Process.KillAsync();
+        var killed = Moment.Now();
         await load.SteadyAsync(killed, Within, survivors);
         await Moment.Now().PassedAsync(stage.Extent.Aftermath);
         await load.StopAsync();
@@ -43,6 +43,11 @@ internal sealed record Kill(
         victim.Relaunch();
         await cluster.FormedAsync();
         var settlement = await Settlement.ReadAsync(cluster, load);
+
+        // The node that comes back is given shards of the others: theirs have moved, too, if in order.
+        var after = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
+        var stayed = before.Intersect(after).Select(place => place.Shard).ToHashSet();
+        bool Stayed(Row row) => stayed.Contains(NodeCluster.ShardOf(row.TokenId));
 
         var onSurvivors = calls.Where(call => survivors.Contains(call.Target)).ToList();
         var reads = onSurvivors.Where(call => call.IsRead).ToList();
@@ -57,13 +62,14 @@ internal sealed record Kill(
             settlement.Acknowledged,
             settlement.Lost,
             settlement.Violations.Count,
-            settlement.Latest(row => stayed(row.TokenId)),
-            settlement.Latest(row => !stayed(row.TokenId)));
+            settlement.Latest(Stayed),
+            settlement.Latest(row => !Stayed(row)));
         stage.Say(
             $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, all that was sent after "
             + $"{kill.SecondsUntilAllGranted:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
             + $"{kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
             + $"on the others {Load.Tallied(onSurvivors)}; asked again {string.Join(", ", retries.CountBy(reply => reply.Word))}");
+        if (settlement.Late(Stayed, killed) is { Length: > 0 } late) stage.Say($"late where they stayed, after the kill: {late}");
         foreach (var violation in settlement.Violations) stage.Say(violation);
         foreach (var call in calls.Where(call => call.Verdict is Verdict.Wrong)) stage.Say($"no rule allows {call}");
         return kill;

@@ -47,12 +47,13 @@ internal sealed class NodeCluster : IAsyncDisposable
         return node!;
     }
 
-    /// <summary>Tells of each token whether its shard is on one of these nodes now.</summary>
-    public static async Task<Func<Guid, bool>> HaveNowAsync(IEnumerable<ClusterNode> nodes)
-    {
-        var shards = (await Task.WhenAll(nodes.Select(node => node.Management.ShardsAsync()))).SelectMany(ids => ids).ToHashSet();
-        return token => shards.Contains(Sharding.ShardId(token.ToString()));
-    }
+    /// <summary>Which of these nodes has which shard now.</summary>
+    public static async Task<IReadOnlySet<(ClusterNode Node, string Shard)>> ShardsOnAsync(IEnumerable<ClusterNode> nodes) =>
+        (await Task.WhenAll(nodes.Select(async node => (await node.Management.ShardsAsync()).Select(shard => (node, shard)))))
+            .SelectMany(shards => shards).ToHashSet();
+
+    /// <summary>The shard of a token.</summary>
+    public static string ShardOf(Guid token) => Sharding.ShardId(token.ToString());
 
     public IReadOnlyList<ClusterNode> Except(ClusterNode node) => [.. Nodes.Where(other => other != node)];
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using TokenManager.Testing;
 
 namespace TokenManager.Cluster.Drills;
@@ -30,10 +31,19 @@ internal sealed class Settlement
     public int Lost { get; }
 
     /// <summary>How many seconds after its time the latest of these usages of the drill was released.</summary>
-    public double Latest(Func<Row, bool> which) => _rows
-        .Where(row => row.Reason is "expired" && _usages.Contains(row.UsageId) && which(row))
-        .Select(row => TimeSpan.FromMicroseconds(row.Ended!.Value - row.Expires).TotalSeconds)
-        .DefaultIfEmpty().Max();
+    public double Latest(Func<Row, bool> which) => Expired(which).Select(Lateness).DefaultIfEmpty().Max();
+
+    /// <summary>Says of these usages that were released more than a second late when they were due.</summary>
+    public string Late(Func<Row, bool> which, Moment since) => string.Join(", ", Expired(which)
+        .Where(row => Lateness(row) > 1)
+        .Select(row => string.Create(
+            CultureInfo.InvariantCulture,
+            $"due {TimeSpan.FromMicroseconds(row.Expires - since.Microseconds).TotalSeconds:0.0} s, late {Lateness(row):0.0} s")));
+
+    private static double Lateness(Row row) => TimeSpan.FromMicroseconds(row.Ended!.Value - row.Expires).TotalSeconds;
+
+    private IEnumerable<Row> Expired(Func<Row, bool> which) =>
+        _rows.Where(row => row.Reason is "expired" && _usages.Contains(row.UsageId) && which(row));
 
     /// <summary>Waits until no lease is left, and looks at every row there is.</summary>
     public static async Task<Settlement> ReadAsync(NodeCluster cluster, Load load)
