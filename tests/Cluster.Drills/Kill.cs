@@ -25,6 +25,7 @@ internal sealed record Kill(
     public static async Task<Kill> DoAsync(Stage stage, NodeCluster cluster, ClusterNode victim)
     {
         int[] survivors = [.. cluster.Except(victim).Select(node => node.Number)];
+        var first = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
         var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
@@ -44,9 +45,9 @@ internal sealed record Kill(
         await cluster.FormedAsync();
         var settlement = await Settlement.ReadAsync(cluster, load);
 
-        // The node that comes back is given shards of the others: theirs have moved, too, if in order.
+        // A node that comes back is given shards of the others, now or after the last drill: those have moved, too.
         var after = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
-        var stayed = before.Intersect(after).Select(place => place.Shard).ToHashSet();
+        var stayed = first.Intersect(before).Intersect(after).Select(place => place.Shard).ToHashSet();
         bool Stayed(Row row) => stayed.Contains(NodeCluster.ShardOf(row.TokenId));
 
         var onSurvivors = calls.Where(call => survivors.Contains(call.Target)).ToList();

@@ -9,7 +9,7 @@ internal static class TwoDrill
     {
         var cluster = await stage.StartAsync(Place.OnLoopback(2), overSocket: false);
         var kills = new List<Kill>();
-        while (kills.Count < 2 * stage.Extent.KillsOfEither)
+        while (kills.Count < stage.Extent.KillsOfTwo)
             kills.Add(await Kill.DoAsync(stage, cluster, cluster.Nodes[kills.Count % 2]));
         await stage.EndAsync(cluster);
         Kill.Report(stage, Drill, kills);

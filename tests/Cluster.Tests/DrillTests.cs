@@ -22,7 +22,7 @@ public sealed class DrillTests(OwnStage own, ITestOutputHelper output) : IClassF
     public Task Three_nodes_are_replaced_by_a_higher_version_without_a_failed_request() => HoldsAsync(RollDrill.Drill);
 
     [Fact]
-    public Task Of_two_nodes_either_one_is_killed_and_the_other_goes_on() => HoldsAsync(TwoDrill.Drill);
+    public Task Of_two_nodes_one_is_killed_and_the_other_goes_on() => HoldsAsync(TwoDrill.Drill);
 
     private async Task HoldsAsync(Drill drill)
     {
