@@ -51,7 +51,13 @@ public sealed class PoolWorldTests
 
         private readonly PriorityQueue<Action, (TimeSpan, int)> _toPool = new();
         private readonly Dictionary<int, (PoolRequest Request, TimeSpan At)> _open = [];
-        private readonly HashSet<Guid> _lost = [];
+
+        // What a pool that is gone has asked may still be carried out until then; its successor does not know of it.
+        private readonly Dictionary<Guid, TimeSpan> _lost = [];
+        private readonly Dictionary<Guid, TimeSpan> _askedUntil = [];
+
+        // Refused for good, unless somebody else still waits for the same, or asks for it again.
+        private readonly HashSet<(Guid User, Guid Usage)> _refused = [];
         private PoolDecider _pool;
         private TimeSpan _now = TimeSpan.FromHours(1);
         private TimeSpan _nextSweep;
@@ -95,8 +101,10 @@ public sealed class PoolWorldTests
                     break;
                 case 22 when b < 3:
                     // Its callers are lost with it; their gateways ask its successor.
-                    _lost.UnionWith(_open.Values.Select(open => open.Request).OfType<PoolRequest.ActivateToken>().Select(r => r.UsageId));
                     _open.Clear();
+                    foreach (var (usageId, until) in _askedUntil)
+                        _lost[usageId] = until;
+                    _askedUntil.Clear();
                     _pool = NewPool();
                     break;
                 case 23:
@@ -274,6 +282,7 @@ public sealed class PoolWorldTests
             switch (request)
             {
                 case PoolRequest.ActivateToken activate:
+                    _refused.Remove((activate.UserId, activate.UsageId));
                     _pool.Activate(activate, caller, _now);
                     break;
                 case PoolRequest.ReleaseToken release:
@@ -294,6 +303,13 @@ public sealed class PoolWorldTests
             {
                 switch (effect)
                 {
+                    case PoolEffect.TellToken { Command: TokenCommand.Activate ask, NotAfter: { } notAfter }:
+                        _askedUntil[ask.UsageId] = notAfter;
+                        // What the pool knows of the database's clock is old by the time that it took to hear of it.
+                        var limited = ask with { NotAfter = _ledger.Now + (notAfter - _now) - Delay(1000) };
+                        if (_calm || !Chance(8))
+                            _inboxes[int.Parse(ask.TokenId.ToString()[^2..])].Enqueue((_now + Delay(2500), limited));
+                        break;
                     case PoolEffect.TellToken(var command):
                         if (_calm || !Chance(8))
                         {
@@ -357,8 +373,15 @@ public sealed class PoolWorldTests
                     break;
                 case (PoolRequest.ActivateToken request, PoolAnswer.UserAlreadyActive or PoolAnswer.Exhausted or
                     PoolAnswer.Unavailable { OutcomeUnknown: false }):
+                    var isLost = _lost.TryGetValue(request.UsageId, out var until) && _now <= until;
+                    if (!isLost && !_open.Values.Any(other => other.Request is PoolRequest.ActivateToken same &&
+                        (same.UserId, same.UsageId) == (request.UserId, request.UsageId)))
+                    {
+                        _refused.Add((request.UserId, request.UsageId));
+                    }
+
                     Assert.True(
-                        _lost.Contains(request.UsageId) ||
+                        isLost ||
                         !_ledger.OpenRows.Any(r => r.UsageId == request.UsageId && r.UserId == request.UserId),
                         $"{answer} for {request}, whose usage runs.");
                     Assert.False(
@@ -403,6 +426,13 @@ public sealed class PoolWorldTests
                 // It may be late, but it never believes what never was.
                 if (view.Current is { } usage)
                     Assert.Equal(_ledger.Find(usage.UsageId)!.Usage with { End = null }, usage);
+            }
+
+            foreach (var (user, usage) in _refused)
+            {
+                Assert.False(
+                    _ledger.Find(usage) is { Usage: { IsOpen: true, UserId: var holder } } && holder == user,
+                    $"User {user} was refused usage {usage}, and got it afterwards.");
             }
 
             foreach (var (caller, (request, at)) in _open)
