@@ -14,7 +14,11 @@ public sealed record UsageRow(Usage Usage, TimeSpan Remaining);
 /// <param name="UserId">The user to lend it to.</param>
 /// <param name="Fence">One more than the token's newest known fence.</param>
 /// <param name="Lease">How long.</param>
-public sealed record OpenUsage(Guid UsageId, Guid TokenId, Guid UserId, long Fence, TimeSpan Lease);
+public sealed record OpenUsage(Guid UsageId, Guid TokenId, Guid UserId, long Fence, TimeSpan Lease)
+{
+    /// <summary>By the database's clock: a statement that comes to this later opens nothing. Null: whenever.</summary>
+    public DateTimeOffset? NotAfter { get; init; }
+}
 
 /// <summary>What the ledger says after trying to open a usage.</summary>
 public abstract record OpenResult
@@ -41,6 +45,9 @@ public abstract record OpenResult
     /// is behind.
     /// </summary>
     public sealed record TokenBehind(UsageRow Row) : OpenResult;
+
+    /// <summary>Refused: nothing stands in the way, but <see cref="OpenUsage.NotAfter"/> is over.</summary>
+    public sealed record TooLate : OpenResult;
 }
 
 /// <summary>The wish to close a usage.</summary>
@@ -157,8 +164,8 @@ public interface ILedger
     Task<HistoryResult> ReadHistoryAsync(
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Returns if the database answers.</summary>
-    Task PingAsync(CancellationToken cancellationToken);
+    /// <summary>Returns the database's time, a moment ago, if the database answers.</summary>
+    Task<DateTimeOffset> PingAsync(CancellationToken cancellationToken);
 }
 
 /// <summary>The database did not answer in time.</summary>

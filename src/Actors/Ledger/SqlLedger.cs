@@ -130,12 +130,14 @@ internal abstract class SqlLedger : IOwnedLedger
             (connection, timeLimit) => ReadHistoryAsync(connection, tokenId, beforeFence, limit, timeLimit.Token),
             cancellationToken);
 
-    public Task PingAsync(CancellationToken cancellationToken) => RunAsync(
+    public Task<DateTimeOffset> PingAsync(CancellationToken cancellationToken) => RunAsync(
         Access.Read,
         async (connection, limit) =>
         {
-            await using var command = Command(connection, "select 1");
-            return await command.ExecuteScalarAsync(limit.Token);
+            await using var command = Command(connection, $"select {StatementTime}");
+            await using var reader = await command.ExecuteReaderAsync(limit.Token);
+            await reader.ReadAsync(limit.Token);
+            return ReadTime(reader, 0);
         },
         cancellationToken);
 
@@ -191,9 +193,10 @@ internal abstract class SqlLedger : IOwnedLedger
             with clock as materialized (select clock_timestamp() as now)
             insert into token_usages (id, token_id, user_id, fence, started_at, expires_at)
             select r.usage_id, r.token_id, r.user_id, r.fence, clock.now, clock.now + r.lease
-            from {Rows("usage_id", "token_id", "user_id", "fence", "lease")} cross join clock
+            from {Rows("usage_id", "token_id", "user_id", "fence", "lease", "not_after")} cross join clock
             where (select o.id from token_usages o where o.user_id = r.user_id and o.ended_at is null) is null
             and (select o.id from token_usages o where o.token_id = r.token_id and o.ended_at is null) is null
+            and (r.not_after is null or clock_timestamp() <= r.not_after)
             on conflict do nothing
             returning {UsageColumns}
             """);
@@ -203,7 +206,8 @@ internal abstract class SqlLedger : IOwnedLedger
             ("token_id", Values(requests, request => request.TokenId)),
             ("user_id", Values(requests, request => request.UserId)),
             ("fence", Values(requests, request => request.Fence)),
-            ("lease", Values(requests, request => request.Lease)));
+            ("lease", Values(requests, request => request.Lease)),
+            ("not_after", Values(requests, request => request.NotAfter?.ToUniversalTime())));
         var opened = await ReadUsagesAsync(insert, cancellationToken);
 
         var results = new OpenResult?[requests.Count];
@@ -246,9 +250,11 @@ internal abstract class SqlLedger : IOwnedLedger
                     (select o.id from token_usages o
                      where o.token_id = r.token_id
                      and o.fence = (select max(m.fence) from token_usages m where m.token_id = r.token_id)
-                     and (o.fence >= r.fence or o.ended_at is null))) as id
-                from {Rows("n", "usage_id", "token_id", "user_id", "fence")})
-            select {QualifiedUsageColumns}, found.n from found join token_usages u on u.id = found.id
+                     and (o.fence >= r.fence or o.ended_at is null))) as id,
+                    coalesce(clock_timestamp() > r.not_after, false) as is_too_late
+                from {Rows("n", "usage_id", "token_id", "user_id", "fence", "not_after")})
+            select {QualifiedUsageColumns}, found.n, found.is_too_late
+            from found left join token_usages u on u.id = found.id
             """);
         AddRows(
             select,
@@ -256,12 +262,21 @@ internal abstract class SqlLedger : IOwnedLedger
             ("usage_id", Values(refused, i => requests[i].UsageId)),
             ("token_id", Values(refused, i => requests[i].TokenId)),
             ("user_id", Values(refused, i => requests[i].UserId)),
-            ("fence", Values(refused, i => requests[i].Fence)));
+            ("fence", Values(refused, i => requests[i].Fence)),
+            ("not_after", Values(refused, i => requests[i].NotAfter?.ToUniversalTime())));
         await using var reader = await select.ExecuteReaderAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            var row = ReadUsage(reader);
             var n = reader.GetInt32(9);
+            if (await reader.IsDBNullAsync(0, cancellationToken))
+            {
+                // Otherwise what stood in the way is over: it is sent again.
+                if (reader.GetBoolean(10))
+                    results[n] = new OpenResult.TooLate();
+                continue;
+            }
+
+            var row = ReadUsage(reader);
             results[n] = row.Usage switch
             {
                 { UsageId: var id } when id == requests[n].UsageId => new OpenResult.Found(row) { WasThere = true },

@@ -82,8 +82,11 @@ internal sealed class SqliteLedger : SqlLedger
                 writer.WriteStartArray();
                 foreach (var (_, values) in columns)
                 {
-                    var stored = ToStored(values.GetValue(row)!);
-                    if (stored is string text)
+                    var value = values.GetValue(row);
+                    var stored = value is null ? null : ToStored(value);
+                    if (stored is null)
+                        writer.WriteNullValue();
+                    else if (stored is string text)
                         writer.WriteStringValue(text);
                     else
                         writer.WriteNumberValue(Convert.ToInt64(stored, CultureInfo.InvariantCulture));

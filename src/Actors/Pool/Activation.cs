@@ -3,12 +3,18 @@ namespace TokenManager.Actors.Pool;
 /// <summary>An activation whose outcome is not known yet.</summary>
 internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan givesUpAt)
 {
+    /// <summary>How long an ask may still be carried out after it was made.</summary>
+    public static readonly TimeSpan AskLasts = TimeSpan.FromSeconds(1.5);
+
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromSeconds(6);
+
+    // What took effect at the last moment is not seen before it is committed.
+    private static readonly TimeSpan CommitLasts = TimeSpan.FromSeconds(0.5);
 
     public PoolRequest.ActivateToken Request { get; } = request;
 
     /// <summary>After this, no further token or wait is tried for it, unless its outcome is unknown.</summary>
-    public TimeSpan GivesUpAt { get; } = givesUpAt;
+    public TimeSpan GivesUpAt { get; set; } = givesUpAt;
 
     /// <summary>The token that was asked; null while it waits for one.</summary>
     public Slot? Slot { get; set; }
@@ -22,8 +28,8 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>Its end, unless the ledger, which is being asked, has its usage.</summary>
     public PoolAnswer? Refusal { get; set; }
 
-    /// <summary>When it was refused; meaningful while it is.</summary>
-    public TimeSpan RefusedAt { get; set; }
+    /// <summary>From then on the ledger shows whatever the asks have led to.</summary>
+    public TimeSpan AsksAreOverAt { get; private set; }
 
     /// <summary>True once the overdue token that stands in its way has been woken for it.</summary>
     public bool HasWokenHolder { get; set; }
@@ -36,9 +42,21 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
 
     public List<Caller> Callers { get; } = [];
 
+    /// <summary>A token is asked.</summary>
+    /// <returns>After this, the ask must not take effect any more.</returns>
+    public TimeSpan LimitAsk(TimeSpan now)
+    {
+        var notAfter = now + AskLasts;
+        AsksAreOverAt = notAfter + CommitLasts;
+        return notAfter;
+    }
+
     /// <summary>Long past the time of everybody who asked for it.</summary>
     public bool IsAbandonedAt(TimeSpan now) => Callers.Count == 0 && now > GivesUpAt + AbandonedAfter;
 
-    /// <summary>Requests of the same user under other usage ids: they wait for this one's outcome.</summary>
+    /// <summary>
+    /// Requests of the same user under other usage ids, or under this one when it was refused already: they wait for its
+    /// outcome.
+    /// </summary>
     public Queue<(PoolRequest.ActivateToken Request, Caller Caller)> Followers { get; } = [];
 }

@@ -47,6 +47,21 @@ internal sealed class Activations(
     public void StartAt(Slot holder, PoolRequest.ActivateToken request, Caller caller, TimeSpan now) =>
         AskHolder(Begin(request, caller), holder, now);
 
+    /// <summary>The same request comes once more.</summary>
+    public void Join(Activation activation, PoolRequest.ActivateToken request, Caller caller)
+    {
+        outbox.Hold(caller);
+        if (activation.Refusal is not null)
+        {
+            // The refusal was for those who waited then; its own patience has only begun.
+            activation.Followers.Enqueue((request, caller));
+            return;
+        }
+
+        activation.Callers.Add(caller);
+        activation.GivesUpAt = caller.GivesUpAt;
+    }
+
     /// <summary>There is no token to be had.</summary>
     public PoolAnswer Exhausted(TimeSpan now)
     {
@@ -129,27 +144,17 @@ internal sealed class Activations(
     /// <param name="now">Now.</param>
     public void UsageLookedUp(Guid usageId, bool answered, Usage? usage, TimeSpan askedAt, TimeSpan now)
     {
-        if (Find(usageId) is not { } activation)
+        if (Find(usageId) is not { Refusal: { } refusal } activation)
             return;
 
-        if (activation.Refusal is not { } refusal)
-        {
-            // Nobody waits for it any more, and its token never answers.
-            if (answered && activation.IsAbandonedAt(now))
-                Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
-        }
-        else if (usage is not null)
-        {
+        if (usage is not null)
             Follow(activation, usage, now);
-        }
         else if (!answered)
-        {
             activation.NextAsk = now + Retry.AfterFailure(activation.Asks);
-        }
-        else if (askedAt >= activation.RefusedAt)
-        {
+        else if (askedAt < activation.AsksAreOverAt)
+            activation.NextAsk = activation.AsksAreOverAt;
+        else
             Finish(activation, refusal, now);
-        }
     }
 
     // ---- time
@@ -182,7 +187,8 @@ internal sealed class Activations(
 
     private void Tick(Activation activation, TimeSpan now)
     {
-        if (activation.OutcomeUnknown)
+        // While somebody else waits on, nobody knows either what it comes to.
+        if (activation.OutcomeUnknown || now < activation.GivesUpAt)
             outbox.DropLate(activation.Callers, now);
         DropLateFollowers(activation, now);
         if (activation.NextAsk > now)
@@ -192,14 +198,16 @@ internal sealed class Activations(
         {
             LookUp(activation, now);
         }
+        else if (activation.IsAbandonedAt(now))
+        {
+            Refuse(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
+        }
         else if (activation.Slot is not null)
         {
             // No answer in time is no answer at all: the ask, or what it led to, may still take effect.
             activation.OutcomeUnknown = true;
             ledger.Doubt();
             Ask(activation, now);
-            if (activation.IsAbandonedAt(now))
-                outbox.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
         }
         else if (now < activation.GivesUpAt || books.LentAs(activation.Request.UsageId) is not null)
         {
@@ -221,7 +229,8 @@ internal sealed class Activations(
         while (activation.Followers.TryPeek(out var first) && first.Caller.GivesUpAt <= now)
         {
             activation.Followers.Dequeue();
-            outbox.ReplyHeld(first.Caller, new PoolAnswer.Unavailable(OutcomeUnknown: false));
+            var isSame = first.Request.UsageId == activation.Request.UsageId;
+            outbox.ReplyHeld(first.Caller, new PoolAnswer.Unavailable(OutcomeUnknown: isSame));
         }
     }
 
@@ -305,13 +314,14 @@ internal sealed class Activations(
         {
             Finish(activation, new PoolAnswer.UsageIdReused(), now);
         }
-        else if (books.Find(usage.TokenId) is { } holder)
+        else if (books.Find(usage.TokenId) is { } holder && activation.Callers.Count > 0)
         {
             AskHolder(activation, holder, now);
         }
         else
         {
-            outbox.Add(new PoolEffect.Reload());
+            if (books.Find(usage.TokenId) is null)
+                outbox.Add(new PoolEffect.Reload());
             Finish(activation, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
         }
     }
@@ -329,13 +339,14 @@ internal sealed class Activations(
     {
         activation.Asks++;
         activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
-        outbox.Tell(new TokenCommand.Activate(
-            activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease));
+        var ask = new TokenCommand.Activate(
+            activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease);
+        outbox.Add(new PoolEffect.TellToken(ask) { NotAfter = activation.LimitAsk(now) });
     }
 
     /// <summary>
     /// There is nothing more to try. Of several asks one may be refused and another one carried out: once an outcome was
-    /// unknown, the ledger has the last word.
+    /// unknown, the ledger has the last word, when nothing that it was asked can take effect any more.
     /// </summary>
     private void Refuse(Activation activation, PoolAnswer refusal, TimeSpan now)
     {
@@ -347,7 +358,6 @@ internal sealed class Activations(
 
         StopWaiting(activation);
         activation.Refusal = refusal;
-        activation.RefusedAt = now;
         LookUp(activation, now);
     }
 

@@ -48,7 +48,7 @@ internal sealed class Admission(
 
         if (same is not null)
         {
-            same.Callers.Add(outbox.Hold(caller));
+            activations.Join(same, request, caller);
             return;
         }
 
@@ -78,8 +78,9 @@ internal sealed class Admission(
             return;
         }
 
-        // Nobody is evicted for an id that turns out to be used up.
-        if (isExhausted && request.CallerChoseUsageId && !usageIdIsNew)
+        // Nobody is evicted for an id that turns out to be used up, and nothing begins under an id that is just being
+        // looked up: somebody would be refused for what the ledger did not know yet.
+        if ((isExhausted && request.CallerChoseUsageId && !usageIdIsNew) || _lookUps.ContainsKey(request.UsageId))
         {
             LookUp(request, caller, refusal: null);
             return;
@@ -94,7 +95,8 @@ internal sealed class Admission(
         if (!_lookUps.Remove(usageId, out var waiting))
             return;
 
-        foreach (var (request, caller, refusal) in waiting)
+        // Who is refused shares what has begun under the same id.
+        foreach (var (request, caller, refusal) in waiting.OrderBy(one => one.Refusal is not null))
         {
             outbox.LetGo();
             if (!answered)
@@ -158,7 +160,7 @@ internal sealed class Admission(
         if (activations.Find(request.UsageId) is not { } same || same.Request.UserId != request.UserId)
             return false;
 
-        same.Callers.Add(outbox.Hold(caller));
+        activations.Join(same, request, caller);
         return true;
     }
 
@@ -170,9 +172,7 @@ internal sealed class Admission(
     /// <summary>The caller's usage id names an open usage that this pool did not know of: its token answers for it.</summary>
     private void StartAtHolder(PoolRequest.ActivateToken request, Caller caller, Guid tokenId, TimeSpan now)
     {
-        if (activations.Find(request.UsageId) is not null)
-            outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true)); // Another user tries this id meanwhile.
-        else if (activations.FindOfUser(request.UserId) is { } first)
+        if (activations.FindOfUser(request.UserId) is { } first)
             first.Followers.Enqueue((request, outbox.Hold(caller)));
         else if (books.Find(tokenId) is { } holder)
             activations.StartAt(holder, request, caller, now);

@@ -8,7 +8,11 @@ internal abstract record PoolEffect
     private PoolEffect() { }
 
     /// <summary>Tell a token.</summary>
-    public sealed record TellToken(TokenCommand Command) : PoolEffect;
+    public sealed record TellToken(TokenCommand Command) : PoolEffect
+    {
+        /// <summary>On the clock of the pool's decisions: after this, the command must not take effect any more.</summary>
+        public TimeSpan? NotAfter { get; init; }
+    }
 
     /// <summary>Answer a caller.</summary>
     public sealed record Reply(object To, PoolAnswer Answer) : PoolEffect;

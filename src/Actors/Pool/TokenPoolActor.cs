@@ -52,7 +52,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private sealed record LookedUp(Guid UsageId, bool Answered, UsageRow? Row, TimeSpan AskedAt) : INoSerializationVerificationNeeded;
 
-    private sealed record Checked(bool Answers) : INoSerializationVerificationNeeded;
+    private sealed record Checked(DateTimeOffset? ReadAt) : INoSerializationVerificationNeeded;
 
     private sealed record Failed(Timer Step, Exception Cause) : INoSerializationVerificationNeeded;
 
@@ -196,7 +196,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 CheckLedger();
                 break;
 
-            case Checked { Answers: true }:
+            case Checked { ReadAt: { } readAt }:
+                _databaseTime.Heard(readAt, Now);
                 _pool.LedgerChecked(answers: true, Now);
                 break;
 
@@ -246,6 +247,10 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         {
             switch (effect)
             {
+                case PoolEffect.TellToken { Command: TokenCommand.Activate ask, NotAfter: { } notAfter }:
+                    _tokens.Tell(ask with { NotAfter = _databaseTime.At(notAfter) });
+                    break;
+
                 case PoolEffect.TellToken(var command):
                     _tokens.Tell(command);
                     break;
@@ -278,7 +283,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     }
 
     private void CheckLedger() => _ledger.PingAsync(CancellationToken.None).PipeTo(
-        Self, success: () => new Checked(Answers: true), failure: _ => new Checked(Answers: false));
+        Self, success: readAt => new Checked(readAt), failure: _ => new Checked(ReadAt: null));
 
     private void Load()
     {

@@ -84,7 +84,10 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case "token/activate/v1":
                 {
                     var m = Wire.ActivateTokenCommand.Parser.ParseFrom(bytes);
-                    return new TokenCommand.Activate(Id(m.TokenId), Id(m.UsageId), Id(m.UserId), Span(m.Lease));
+                    return new TokenCommand.Activate(Id(m.TokenId), Id(m.UsageId), Id(m.UserId), Span(m.Lease))
+                    {
+                        NotAfter = m.HasNotAfter ? Time(m.NotAfter) : null,
+                    };
                 }
 
             case "token/release/v1":
@@ -225,13 +228,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         TokenState.Available s => new Wire.TokenAvailable { Last = MaybeUsage(s.Last) },
         TokenState.Active s => new Wire.TokenActive { Usage = Usage(s.Usage) },
 
-        TokenCommand.Activate c => new Wire.ActivateTokenCommand
-        {
-            TokenId = Bytes(c.TokenId),
-            UsageId = Bytes(c.UsageId),
-            UserId = Bytes(c.UserId),
-            Lease = Micros(c.Lease),
-        },
+        TokenCommand.Activate c => ToWire(c),
         TokenCommand.Release c => new Wire.ReleaseTokenCommand
         {
             TokenId = Bytes(c.TokenId),
@@ -276,6 +273,20 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         PoolStatus s => ToWire(s),
         _ => throw new ArgumentException($"{message.GetType()} has no wire type.", nameof(message)),
     };
+
+    private static Wire.ActivateTokenCommand ToWire(TokenCommand.Activate command)
+    {
+        var wire = new Wire.ActivateTokenCommand
+        {
+            TokenId = Bytes(command.TokenId),
+            UsageId = Bytes(command.UsageId),
+            UserId = Bytes(command.UserId),
+            Lease = Micros(command.Lease),
+        };
+        if (command.NotAfter is { } notAfter)
+            wire.NotAfter = Micros(notAfter);
+        return wire;
+    }
 
     private static Wire.TokenAnswer ToWire(TokenAnswer answer)
     {

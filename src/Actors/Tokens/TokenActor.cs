@@ -350,6 +350,8 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
             TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command), other),
             TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(
                 _tokenId, UsageIdOf(command), Current() is { } current && current.Usage == row.Usage ? current : row),
+            // An earlier try of the same statement may not be committed yet.
+            TokenStep.AnswerTooLate => new TokenAnswer.Failed(_tokenId, UsageIdOf(command), OutcomeUnknown: true),
             TokenStep.AnswerNotMine => new TokenAnswer.NotMine(_tokenId, UsageIdOf(command)),
             TokenStep.AnswerStanding => Standing(),
             _ => throw new UnreachableException($"{step}"),

@@ -35,6 +35,9 @@ internal abstract record TokenStep
     /// <summary>The usage id names this grant.</summary>
     public sealed record AnswerUsageIdTaken(UsageRow Row) : TokenStep;
 
+    /// <summary>The command came too late to be carried out.</summary>
+    public sealed record AnswerTooLate : TokenStep;
+
     /// <summary>The usage was never this token's.</summary>
     public sealed record AnswerNotMine : TokenStep;
 
@@ -74,7 +77,10 @@ internal static class TokenDecider
         (TokenCommand.Activate activate, TokenState.Available { Last: { } last }) when last.UsageId == activate.UsageId =>
             new TokenStep.AnswerUsageIdTaken(new UsageRow(last, TimeSpan.Zero)),
         (TokenCommand.Activate activate, TokenState.Available) => new TokenStep.Open(
-            new OpenUsage(activate.UsageId, activate.TokenId, activate.UserId, state.Fence + 1, activate.Lease)),
+            new OpenUsage(activate.UsageId, activate.TokenId, activate.UserId, state.Fence + 1, activate.Lease)
+            {
+                NotAfter = activate.NotAfter,
+            }),
 
         (TokenCommand.Release release, TokenState.Active { Usage: var usage }) when usage.UsageId == release.UsageId =>
             new TokenStep.Close(new CloseUsage(usage.UsageId, release.Reason, usage.ExpiresAt)),
@@ -107,6 +113,9 @@ internal static class TokenDecider
                 return row.Usage.TokenId == command.TokenId
                     ? new TokenStep.Recover()
                     : new TokenStep.AnswerUserHolds(row);
+
+            case OpenResult.TooLate:
+                return new TokenStep.AnswerTooLate();
 
             case OpenResult.TokenBehind:
                 return new TokenStep.Recover();

@@ -7,7 +7,11 @@ namespace TokenManager.Actors.Tokens;
 internal abstract record TokenCommand(Guid TokenId) : IWireMessage
 {
     /// <summary>Lend the token. Sent again with the same usage id, it has the same effect and the same answer.</summary>
-    public sealed record Activate(Guid TokenId, Guid UsageId, Guid UserId, TimeSpan Lease) : TokenCommand(TokenId);
+    public sealed record Activate(Guid TokenId, Guid UsageId, Guid UserId, TimeSpan Lease) : TokenCommand(TokenId)
+    {
+        /// <summary>By the database's clock: after this, nothing is opened any more. Null: whenever.</summary>
+        public DateTimeOffset? NotAfter { get; init; }
+    }
 
     /// <summary>End this usage, and no other.</summary>
     public sealed record Release(Guid TokenId, Guid UsageId, EndReason Reason) : TokenCommand(TokenId);

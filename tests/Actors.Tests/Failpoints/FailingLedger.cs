@@ -40,7 +40,7 @@ internal sealed class FailingLedger(IOwnedLedger ledger, Failpoint failpoint) : 
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken) =>
         ledger.ReadHistoryAsync(tokenId, beforeFence, limit, cancellationToken);
 
-    public Task PingAsync(CancellationToken cancellationToken) => ledger.PingAsync(cancellationToken);
+    public Task<DateTimeOffset> PingAsync(CancellationToken cancellationToken) => ledger.PingAsync(cancellationToken);
 
     public ValueTask DisposeAsync() => ledger.DisposeAsync();
 

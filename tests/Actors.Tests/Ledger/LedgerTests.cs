@@ -604,7 +604,58 @@ public abstract class LedgerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_ping_returns_when_the_database_answers() => await Ledger.PingAsync(CancellationToken.None);
+    public async Task A_ping_says_the_databases_time()
+    {
+        var before = await Ledger.PingAsync(CancellationToken.None);
+        var usage = await OpenAsync(Wish((await DeclareAsync(1))[0].TokenId));
+        var after = await Ledger.PingAsync(CancellationToken.None);
+
+        Assert.InRange(usage.StartedAt, before, after);
+    }
+
+    [Fact]
+    public async Task A_usage_that_is_asked_for_too_late_is_not_opened_and_stands_in_nobodys_way()
+    {
+        var token = (await DeclareAsync(1))[0].TokenId;
+        var now = await Ledger.PingAsync(CancellationToken.None);
+        var late = Wish(token) with { NotAfter = now.AddMicroseconds(-1).ToOffset(TimeSpan.FromHours(1)) };
+
+        Assert.IsType<OpenResult.TooLate>(await Ledger.OpenAsync(late));
+        Assert.Null(await Ledger.FindUsageAsync(late.UsageId));
+        await OpenAsync(Wish(token, userId: late.UserId) with { NotAfter = now.AddMinutes(1) });
+    }
+
+    [Fact]
+    public async Task Of_many_requests_at_once_those_that_are_too_late_are_refused_and_no_others()
+    {
+        var tokens = await DeclareAsync(60);
+        var now = await Ledger.PingAsync(CancellationToken.None);
+        DateTimeOffset?[] limits = [now.AddMicroseconds(-1), now.AddMinutes(1), null];
+
+        var results = await Task.WhenAll(
+            tokens.Select(token => Ledger.OpenAsync(Wish(token.TokenId) with { NotAfter = limits[token.Ordinal % 3] })));
+
+        Assert.All(
+            tokens.Zip(results, (token, result) => (token.Ordinal, Result: result)),
+            one => Assert.IsType(one.Ordinal % 3 == 0 ? typeof(OpenResult.TooLate) : typeof(OpenResult.Found), one.Result));
+    }
+
+    [Fact]
+    public async Task What_is_there_already_is_said_however_late_it_is_asked()
+    {
+        var tokens = await DeclareAsync(2);
+        var wish = Wish(tokens[0].TokenId);
+        var usage = await OpenAsync(wish);
+        var past = usage.StartedAt.AddMicroseconds(-1);
+
+        var same = await Ledger.OpenAsync(wish with { NotAfter = past });
+        var user = await Ledger.OpenAsync(Wish(tokens[1].TokenId, userId: usage.UserId) with { NotAfter = past });
+        var token = await Ledger.OpenAsync(Wish(tokens[0].TokenId, fence: 2) with { NotAfter = past });
+
+        Assert.Equal(usage, Assert.IsType<OpenResult.Found>(same).Row.Usage);
+        Assert.Equal(usage, Assert.IsType<OpenResult.UserHolds>(user).Row.Usage);
+        Assert.Equal(usage, Assert.IsType<OpenResult.TokenBehind>(token).Row.Usage);
+    }
 
     [Fact]
     public async Task A_call_ends_when_its_caller_gives_up()

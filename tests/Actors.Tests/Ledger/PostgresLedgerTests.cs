@@ -82,6 +82,30 @@ public sealed class PostgresLedgerTests : LedgerTests
     }
 
     [Fact]
+    public async Task A_limit_is_checked_before_a_statement_waits_for_another_transaction_and_not_again()
+    {
+        var token = (await DeclareAsync(1))[0];
+        await using var connection = CreateConnection();
+        await connection.OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(
+            connection,
+            $"""
+            insert into token_usages (id, token_id, user_id, fence, started_at, expires_at)
+            select gen_random_uuid(), '{token.TokenId}', gen_random_uuid(), 1, now(), now() + interval '1 hour'
+            """);
+        var limit = (await Ledger.PingAsync(CancellationToken.None)).AddMilliseconds(500);
+
+        var opening = Ledger.OpenAsync(Wish(token.TokenId) with { NotAfter = limit });
+        while (await Ledger.PingAsync(CancellationToken.None) <= limit)
+            await Task.Delay(5);
+        Assert.False(opening.IsCompleted);
+        await transaction.RollbackAsync();
+
+        Assert.True(Assert.IsType<OpenResult.Found>(await opening).Row.Usage.StartedAt <= limit);
+    }
+
+    [Fact]
     public async Task A_row_that_stays_locked_ends_the_call_with_nothing_done()
     {
         var usage = await OpenAsync(Wish((await DeclareAsync(1))[0].TokenId));

@@ -70,7 +70,7 @@ internal sealed class LedgerDouble : ILedger
         Guid tokenId, long? beforeFence, int limit, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    public Task PingAsync(CancellationToken cancellationToken) => RunAsync("ping", _ => 0);
+    public Task<DateTimeOffset> PingAsync(CancellationToken cancellationToken) => RunAsync("ping", model => model.Now);
 
     private async Task<T> RunAsync<T>(string call, Func<LedgerModel, T> action)
     {

@@ -26,6 +26,8 @@ internal sealed class LedgerModel
             return new OpenResult.TokenBehind(RowOf(newest));
         if (OpenRows.FirstOrDefault(usage => usage.TokenId == request.TokenId) is { } lent)
             return new OpenResult.TokenBehind(RowOf(lent));
+        if (Now > request.NotAfter)
+            return new OpenResult.TooLate();
 
         var opened = new Usage(
             request.UsageId, request.TokenId, request.UserId, request.Fence, Now, Now + request.Lease, End: null);

@@ -177,6 +177,7 @@ internal sealed class TokenMachine
             TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command)!.Value, current!),
             TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command)!.Value, other),
             TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(_tokenId, UsageIdOf(command)!.Value, row),
+            TokenStep.AnswerTooLate => new TokenAnswer.Failed(_tokenId, UsageIdOf(command)!.Value, OutcomeUnknown: true),
             TokenStep.AnswerNotMine => new TokenAnswer.NotMine(_tokenId, UsageIdOf(command)!.Value),
             TokenStep.AnswerStanding => new TokenAnswer.Standing(_tokenId, _state.Fence, current),
             _ => throw new UnreachableException($"{step}"),

@@ -132,23 +132,23 @@ public sealed class PoolAdmissionTests : PoolFixture
         Lend(1);
         Activate(3, user: 1, chosen: true, from: "holder");
         Activate(3, user: 2, from: "stranger");
-        Take();
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(3))], Take());
         Answer(new TokenAnswer.Standing(Make.Token(0), 5, null));
         LookedUp(3, Make.Row(Make.Open(0, 4, 3) with { UserId = Make.User(1) }));
-        Assert.Equal([Reply("holder", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+        Assert.Equal([Reply("stranger", new PoolAnswer.UsageIdReused()), Ask(0, 3, user: 1)], Take());
     }
 
     [Fact]
-    public void A_refusal_that_waited_for_its_look_up_joins_the_same_request_that_began_meanwhile()
+    public void Nothing_begins_under_a_usage_id_that_is_being_looked_up_and_who_was_to_be_refused_joins_what_begins_then()
     {
         Load(1);
         Lend(1);
         Activate(2, chosen: true, from: "first");
         Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
         Activate(2, chosen: true, from: "again");
-        Take();
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(2))], Take());
         LookedUp(2, row: null);
-        Assert.Empty(Take());
+        Assert.Equal([Ask(0, 2)], Take());
         Grant(0, 2, 2);
         Assert.Equal(2, Take().Count(effect => effect is PoolEffect.Reply { Answer: PoolAnswer.Granted }));
     }

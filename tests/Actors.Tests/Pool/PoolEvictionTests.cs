@@ -44,6 +44,21 @@ public sealed class PoolEvictionTests : PoolFixture
     }
 
     [Fact]
+    public void The_same_request_sent_again_waits_on_when_the_first_caller_has_given_up()
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2, from: "first");
+        Tick(Second);
+        Activate(2, from: "again");
+        Take();
+        Tick(PoolDecider.CallerPatience - Second);
+        Assert.Contains(Reply("first", new PoolAnswer.Unavailable(OutcomeUnknown: true)), Take());
+        Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Evicted)));
+        Assert.Equal([Ask(0, 2)], Take());
+    }
+
+    [Fact]
     public void An_eviction_that_surely_failed_is_dropped_when_nobody_waits_any_more()
     {
         Evicting(1);

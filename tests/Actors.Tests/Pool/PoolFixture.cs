@@ -92,8 +92,12 @@ public abstract class PoolFixture
 
     private protected static PoolEffect.Reply Reply(string to, PoolAnswer answer) => new(to, answer);
 
-    private protected static PoolEffect.TellToken Ask(int token, int usage, int? user = null) => new(
-        new TokenCommand.Activate(Make.Token(token), Make.Usage(usage), Make.User(user ?? usage), Make.Lease));
+    /// <summary>What is asked now.</summary>
+    private protected PoolEffect.TellToken Ask(int token, int usage, int? user = null) => new(
+        new TokenCommand.Activate(Make.Token(token), Make.Usage(usage), Make.User(user ?? usage), Make.Lease))
+    {
+        NotAfter = Now + Activation.AskLasts,
+    };
 
     private protected static PoolEffect.TellToken Close(int token, int usage, EndReason reason = EndReason.Released) =>
         new(new TokenCommand.Release(Make.Token(token), Make.Usage(usage), reason));

@@ -7,6 +7,8 @@ namespace TokenManager.Actors.Tests.Pool;
 /// <summary>A refusal of one ask says nothing of another one that was not answered: the ledger does.</summary>
 public sealed class PoolHeldRefusalTests : PoolFixture
 {
+    // An ask can be carried out for so long, and is seen by everybody a moment later.
+    private static readonly TimeSpan AsksLast = Activation.AskLasts + (Second / 2);
     private static readonly PoolEffect LookUp = new PoolEffect.LookUpUsage(Make.Usage(1));
 
     [Fact]
@@ -15,7 +17,7 @@ public sealed class PoolHeldRefusalTests : PoolFixture
         RefusedAsExhausted();
         Assert.Equal([LookUp], Take());
         Assert.Equal((0, 1, 0, 1), Books());
-        LookedUp(1, row: null);
+        LookedUpWhenAsksAreOver();
         Assert.Equal([Reply("1", new PoolAnswer.Exhausted(Make.Lease))], Take());
         Assert.Equal((0, 1, 0, 0), Books());
     }
@@ -28,7 +30,7 @@ public sealed class PoolHeldRefusalTests : PoolFixture
         var other = Make.Open(1, 1, 9) with { UserId = Make.User(1) };
         Answer(new TokenAnswer.UserHolds(Make.Token(0), Make.Usage(1), Make.Row(other)));
         Assert.Equal([LookUp], Take());
-        LookedUp(1, row: null);
+        LookedUpWhenAsksAreOver();
         Assert.Equal([Reply("1", new PoolAnswer.UserAlreadyActive())], Take());
         Assert.Equal((1, 1, 0, 0), Books());
     }
@@ -85,14 +87,34 @@ public sealed class PoolHeldRefusalTests : PoolFixture
     }
 
     [Fact]
-    public void What_the_ledger_was_asked_before_the_refusal_does_not_count_if_it_has_nothing()
+    public void That_the_ledger_has_nothing_counts_when_it_was_asked_after_the_last_ask_can_have_taken_effect()
     {
         RefusedAsExhausted();
         Take();
-        LookedUp(1, row: null, askedAt: Now - TimeSpan.FromTicks(1));
+        LookedUp(1, row: null);
+        Tick(AsksLast - TimeSpan.FromTicks(1));
+        Assert.DoesNotContain(LookUp, Take());
+        var before = Now;
+        Tick(TimeSpan.FromTicks(1));
+        Assert.Equal([LookUp], Take());
+        LookedUp(1, row: null, askedAt: before);
         Assert.Empty(Take());
         LookedUp(1, row: null);
         Assert.Equal([Reply("1", new PoolAnswer.Exhausted(Make.Lease))], Take());
+    }
+
+    [Fact]
+    public void A_caller_does_not_wait_longer_than_it_can_for_an_ask_to_be_over()
+    {
+        RefusedAsExhausted();
+        LookedUp(1, row: null);
+        Take();
+        Now += PoolDecider.CallerPatience;
+        Tick(TimeSpan.Zero);
+        Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true)), LookUp], Take());
+        LookedUp(1, row: null);
+        Assert.Empty(Take());
+        Assert.Equal(0, Pool.StatusAt(Now).InFlight);
     }
 
     [Fact]
@@ -137,14 +159,44 @@ public sealed class PoolHeldRefusalTests : PoolFixture
     }
 
     [Fact]
-    public void The_same_request_sent_again_shares_the_look_up_and_the_answer()
+    public void The_same_request_sent_again_waits_for_the_look_up_and_is_then_decided_anew()
     {
         RefusedAsExhausted();
         Activate(1, from: "again");
         Assert.Equal([LookUp], Take());
+        Pool.LedgerChecked(answers: true, Now);
+        Tick(AsksLast);
+        Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
+        Take();
         LookedUp(1, row: null);
-        var exhausted = new PoolAnswer.Exhausted(Make.Lease);
-        Assert.Equal([Reply("1", exhausted), Reply("again", exhausted)], Take());
+        Assert.Equal([Reply("1", new PoolAnswer.Exhausted(Make.Lease)), Ask(0, 1)], Take());
+    }
+
+    [Fact]
+    public void The_same_request_sent_again_hears_after_its_patience_that_nobody_knows()
+    {
+        RefusedAsExhausted();
+        Activate(1, from: "again");
+        Take();
+        Tick(PoolDecider.CallerPatience);
+        var unknown = new PoolAnswer.Unavailable(OutcomeUnknown: true);
+        Assert.Equal([Reply("1", unknown), Reply("again", unknown), LookUp], Take());
+        Assert.Equal((0, 1, 0, 0), Books());
+    }
+
+    [Fact]
+    public void The_same_request_sent_again_before_the_refusal_is_tried_for_as_long_as_it_can_wait()
+    {
+        Evicting(1);
+        AskTwice();
+        Tick(2 * Second);
+        Activate(1, from: "again");
+        Tick(1.5 * Second);
+        Assert.Contains(Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true)), Take());
+        Answer(new TokenAnswer.TokenInUse(Make.Token(0), Make.Usage(1), Make.Row(Make.Open(0, 1, 9))));
+        Assert.Equal([Close(0, 9, EndReason.Evicted)], Take());
+        Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 9, EndReason.Evicted)));
+        Assert.Equal([Ask(0, 1)], Take());
     }
 
     [Fact]
@@ -154,9 +206,10 @@ public sealed class PoolHeldRefusalTests : PoolFixture
         Activate(2, user: 1);
         Assert.Equal([LookUp], Take());
         Pool.LedgerChecked(answers: true, Now);
-        LookedUp(1, row: null);
-        var exhausted = new PoolAnswer.Exhausted(Make.Lease);
-        Assert.Equal([Reply("1", exhausted), Reply("2", exhausted)], Take());
+        LookedUpWhenAsksAreOver();
+        Assert.Equal(
+            [Reply("1", new PoolAnswer.Exhausted(Make.Lease)), Reply("2", new PoolAnswer.Exhausted(Make.Lease - AsksLast))],
+            Take());
     }
 
     [Fact]
@@ -187,6 +240,13 @@ public sealed class PoolHeldRefusalTests : PoolFixture
         Assert.Equal([Wake(0)], Take());
         Tick(TimeSpan.FromMilliseconds(25));
         Assert.Contains(Ask(0, 1), Take());
+    }
+
+    private void LookedUpWhenAsksAreOver()
+    {
+        Tick(AsksLast);
+        Take();
+        LookedUp(1, row: null);
     }
 
     private void RefusedAsExhausted()

@@ -46,12 +46,22 @@ public sealed class PoolWorldTests
         private readonly List<TokenEvent>[] _journals = [.. Enumerable.Range(0, Tokens).Select(_ => new List<TokenEvent>())];
         private readonly TokenMachine?[] _machines = new TokenMachine?[Tokens];
         private readonly bool[] _announced = new bool[Tokens];
-        private readonly Queue<(TimeSpan Due, TokenCommand Command)>[] _inboxes =
-            [.. Enumerable.Range(0, Tokens).Select(_ => new Queue<(TimeSpan, TokenCommand)>())];
+        private readonly Queue<(TimeSpan Due, TokenCommand Command, int Pool)>[] _inboxes =
+            [.. Enumerable.Range(0, Tokens).Select(_ => new Queue<(TimeSpan, TokenCommand, int)>())];
+
+        // Whose command is under way: an answer goes to the pool that asked, even if that is gone.
+        private readonly int[] _asking = new int[Tokens];
 
         private readonly PriorityQueue<Action, (TimeSpan, int)> _toPool = new();
         private readonly Dictionary<int, (PoolRequest Request, TimeSpan At)> _open = [];
-        private readonly HashSet<Guid> _lost = [];
+
+        // What a pool that is gone has asked may still be carried out until then, or was; its successor does not know of
+        // it, unless it can ask the ledger.
+        private readonly Dictionary<Guid, TimeSpan> _lost = [];
+        private readonly Dictionary<Guid, TimeSpan> _askedUntil = [];
+
+        // Refused for good, unless somebody else still waits for the same, or asks for it again.
+        private readonly HashSet<(Guid User, Guid Usage)> _refused = [];
         private PoolDecider _pool;
         private TimeSpan _now = TimeSpan.FromHours(1);
         private TimeSpan _nextSweep;
@@ -95,8 +105,10 @@ public sealed class PoolWorldTests
                     break;
                 case 22 when b < 3:
                     // Its callers are lost with it; their gateways ask its successor.
-                    _lost.UnionWith(_open.Values.Select(open => open.Request).OfType<PoolRequest.ActivateToken>().Select(r => r.UsageId));
                     _open.Clear();
+                    foreach (var (usageId, until) in _askedUntil)
+                        _lost[usageId] = until;
+                    _askedUntil.Clear();
                     _pool = NewPool();
                     break;
                 case 23:
@@ -188,7 +200,7 @@ public sealed class PoolWorldTests
                     if (UsageIdOf(failing.Command) is { } usageId)
                     {
                         Say(new TokenAnswer.Failed(
-                            failing.Command.TokenId, usageId, OutcomeUnknown: _machines[token] is { IsIdle: false } || Chance(50)));
+                            failing.Command.TokenId, usageId, OutcomeUnknown: _machines[token] is { IsIdle: false } || Chance(50)), failing.Pool);
                     }
                 }
 
@@ -212,13 +224,14 @@ public sealed class PoolWorldTests
                     _announced[token] = false;
                     _machines[token] = machine = new TokenMachine(Make.Token(token), _ledger, _journals[token])
                     {
-                        Answered = (_, answer) => Say(answer),
+                        Answered = (_, answer) => Say(answer, _asking[token]),
                     };
                 }
 
                 if (machine.IsIdle)
                 {
                     _inboxes[token].Dequeue();
+                    _asking[token] = next.Pool;
                     machine.Take(next.Command);
                 }
             }
@@ -240,11 +253,11 @@ public sealed class PoolWorldTests
         }
 
         private void Stand(TokenMachine machine, int token) => Say(new TokenAnswer.Standing(
-            Make.Token(token), machine.State.Fence, machine.State is TokenState.Active(var usage) ? RowOf(usage) : null));
+            Make.Token(token), machine.State.Fence, machine.State is TokenState.Active(var usage) ? RowOf(usage) : null), _pools);
 
         private void Die(int token) => _machines[token] = null;
 
-        private void Say(TokenAnswer answer)
+        private void Say(TokenAnswer answer, int pool)
         {
             // An answer may be lost or late. What it reports may reach the pool twice; a refusal is given once.
             if (!_calm && Chance(8))
@@ -254,7 +267,7 @@ public sealed class PoolWorldTests
             if (!_calm && answer is TokenAnswer.Activated or TokenAnswer.Ended or TokenAnswer.Standing && Chance(8))
                 Deliver();
 
-            void Deliver() => ToPool(Delay(600), () => _pool.TokenAnswered(answer, _now));
+            void Deliver() => ToPool(pool, Delay(600), () => _pool.TokenAnswered(answer, _now));
         }
 
         // ---- the pool
@@ -274,6 +287,7 @@ public sealed class PoolWorldTests
             switch (request)
             {
                 case PoolRequest.ActivateToken activate:
+                    _refused.Remove((activate.UserId, activate.UsageId));
                     _pool.Activate(activate, caller, _now);
                     break;
                 case PoolRequest.ReleaseToken release:
@@ -294,11 +308,18 @@ public sealed class PoolWorldTests
             {
                 switch (effect)
                 {
+                    case PoolEffect.TellToken { Command: TokenCommand.Activate ask, NotAfter: { } notAfter }:
+                        _askedUntil[ask.UsageId] = notAfter;
+                        // What the pool knows of the database's clock is old by the time that it took to hear of it.
+                        var limited = ask with { NotAfter = _ledger.Now + (notAfter - _now) - Delay(1000) };
+                        if (_calm || !Chance(8))
+                            _inboxes[int.Parse(ask.TokenId.ToString()[^2..])].Enqueue((_now + Delay(2500), limited, _pools));
+                        break;
                     case PoolEffect.TellToken(var command):
                         if (_calm || !Chance(8))
                         {
                             var inbox = _inboxes[int.Parse(command.TokenId.ToString()[^2..])];
-                            inbox.Enqueue((_now + Delay(600), command));
+                            inbox.Enqueue((_now + Delay(600), command, _pools));
                         }
 
                         break;
@@ -357,8 +378,16 @@ public sealed class PoolWorldTests
                     break;
                 case (PoolRequest.ActivateToken request, PoolAnswer.UserAlreadyActive or PoolAnswer.Exhausted or
                     PoolAnswer.Unavailable { OutcomeUnknown: false }):
+                    var isLost = _lost.TryGetValue(request.UsageId, out var until) &&
+                        (_now <= until || answer is PoolAnswer.Unavailable);
+                    if (!isLost && !_open.Values.Any(other => other.Request is PoolRequest.ActivateToken same &&
+                        (same.UserId, same.UsageId) == (request.UserId, request.UsageId)))
+                    {
+                        _refused.Add((request.UserId, request.UsageId));
+                    }
+
                     Assert.True(
-                        _lost.Contains(request.UsageId) ||
+                        isLost ||
                         !_ledger.OpenRows.Any(r => r.UsageId == request.UsageId && r.UserId == request.UserId),
                         $"{answer} for {request}, whose usage runs.");
                     Assert.False(
@@ -405,6 +434,13 @@ public sealed class PoolWorldTests
                     Assert.Equal(_ledger.Find(usage.UsageId)!.Usage with { End = null }, usage);
             }
 
+            foreach (var (user, usage) in _refused)
+            {
+                Assert.False(
+                    _ledger.Find(usage) is { Usage: { IsOpen: true, UserId: var holder } } && holder == user,
+                    $"User {user} was refused usage {usage}, and got it afterwards.");
+            }
+
             foreach (var (caller, (request, at)) in _open)
             {
                 Assert.True(
@@ -425,9 +461,10 @@ public sealed class PoolWorldTests
 
         private void FromLedger(Action arrive) => ToPool(Delay(LongestLedgerCall.TotalMilliseconds), arrive);
 
-        private void ToPool(TimeSpan delay, Action arrive)
+        private void ToPool(TimeSpan delay, Action arrive) => ToPool(_pools, delay, arrive);
+
+        private void ToPool(int pool, TimeSpan delay, Action arrive)
         {
-            var pool = _pools;
             _toPool.Enqueue(() =>
             {
                 if (pool == _pools)

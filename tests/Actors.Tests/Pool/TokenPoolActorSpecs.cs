@@ -162,6 +162,27 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task An_ask_must_take_effect_within_a_second_and_a_half_by_the_databases_clock()
+    {
+        var pool = await StartAsync();
+        Advance(TimeSpan.FromSeconds(3));
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        Assert.Equal(_ledger.With(model => model.Now) + TimeSpan.FromSeconds(1.5), ask.NotAfter);
+    }
+
+    [Fact]
+    public async Task A_failure_makes_the_pool_read_the_databases_clock_again()
+    {
+        var pool = await StartAsync();
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        var now = _ledger.With(model => model.Now += TimeSpan.FromSeconds(7));
+        pool.Tell(new TokenAnswer.Failed(ask.TokenId, ask.UsageId, OutcomeUnknown: true));
+        await AwaitAssertAsync(async () => Assert.Equal(now, (await StampAsync(pool)).AsOf));
+    }
+
+    [Fact]
     public async Task A_larger_size_is_said_when_its_tokens_are_known()
     {
         var pool = await StartAsync();

@@ -31,8 +31,8 @@ public sealed class WireSerializerTests
             (object)new TokenEvent.TokenReleased(x.Item1, x.Item2, x.Item3, x.Item4.At, x.Item4.Reason)),
         [typeof(TokenState.Available)] = Maybe(AnyUsage).Select(x => (object)new TokenState.Available(x)),
         [typeof(TokenState.Active)] = AnyUsage.Select(x => (object)new TokenState.Active(x)),
-        [typeof(TokenCommand.Activate)] = Gen.Select(Id, Id, Id, Span).Select(x =>
-            (object)new TokenCommand.Activate(x.Item1, x.Item2, x.Item3, x.Item4)),
+        [typeof(TokenCommand.Activate)] = Gen.Select(Id, Id, Id, Span, Maybe(AnyUsage)).Select(x =>
+            (object)new TokenCommand.Activate(x.Item1, x.Item2, x.Item3, x.Item4) { NotAfter = x.Item5?.StartedAt }),
         [typeof(TokenCommand.Release)] = Gen.Select(Id, Id, Reason).Select(x =>
             (object)new TokenCommand.Release(x.Item1, x.Item2, x.Item3)),
         [typeof(TokenCommand.Wake)] = Id.Select(x => (object)new TokenCommand.Wake(x)),
@@ -138,6 +138,13 @@ public sealed class WireSerializerTests
         Assert.Equal(
             new PoolStatus(3, 1, 1, 1, 1, TimeSpan.FromSeconds(115)),
             Serializer.FromBinary(Convert.FromHexString(Golden.Read("pool-status-before-node-v1.hex").Trim()), "pool/status/v1"));
+
+    [Fact]
+    public void An_ask_of_a_pool_that_set_no_limit_is_read() =>
+        Assert.Equal(
+            new TokenCommand.Activate(Make.Token(1), Make.Usage(2), Make.User(3), Make.Lease),
+            Serializer.FromBinary(
+                Convert.FromHexString(Golden.Read("token-activate-before-limit-v1.hex").Trim()), "token/activate/v1"));
 
     [Theory]
     [InlineData("token-activated/v2")]

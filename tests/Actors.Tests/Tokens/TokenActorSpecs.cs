@@ -86,6 +86,16 @@ public sealed class TokenActorSpecs : FaultyPersistence
     }
 
     [Fact]
+    public async Task A_command_that_comes_too_late_fails_and_the_next_one_is_carried_out()
+    {
+        var token = await StartAsync();
+        token.Tell(Activate(1) with { NotAfter = _ledger.With(model => model.Now).AddTicks(-1) }, TestActor);
+        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
+        token.Tell(Activate(1) with { NotAfter = _ledger.With(model => model.Now) }, TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+    }
+
+    [Fact]
     public async Task A_usage_id_that_runs_for_another_user_is_refused_with_the_time_that_is_left()
     {
         var token = await StartAsync();

@@ -30,6 +30,13 @@ public sealed class TokenDeciderTests
             TokenDecider.Decide(Available, Activate(2)));
 
     [Fact]
+    public void A_limit_of_the_command_is_the_statements()
+    {
+        var step = Assert.IsType<TokenStep.Open>(TokenDecider.Decide(New, Activate(1) with { NotAfter = Make.Start }));
+        Assert.Equal(Make.Start, step.Request.NotAfter);
+    }
+
+    [Fact]
     public void An_activation_sent_again_gets_the_running_usage_if_its_row_says_that_it_runs()
     {
         Assert.Equal(new TokenStep.Find(Make.Usage(1)), TokenDecider.Decide(Active, Activate(1)));
@@ -113,6 +120,11 @@ public sealed class TokenDeciderTests
             new TokenStep.Journal(Activated(usage)),
             TokenDecider.DecideOpened(Available, Activate(2), new OpenResult.Found(Make.Row(usage))));
     }
+
+    [Fact]
+    public void An_activation_that_came_too_late_is_answered_and_changes_nothing() =>
+        Assert.Equal(
+            new TokenStep.AnswerTooLate(), TokenDecider.DecideOpened(Available, Activate(2), new OpenResult.TooLate()));
 
     [Fact]
     public void A_user_that_holds_another_token_is_refused()
