@@ -226,11 +226,14 @@ internal sealed class Activations(
 
     private void DropLateFollowers(Activation activation, TimeSpan now)
     {
-        while (activation.Followers.TryPeek(out var first) && first.Caller.GivesUpAt <= now)
+        // Who was held back or looked up before comes late, and stands behind those who can wait longer.
+        for (var left = activation.Followers.Count; left > 0; left--)
         {
-            activation.Followers.Dequeue();
-            var isSame = first.Request.UsageId == activation.Request.UsageId;
-            outbox.ReplyHeld(first.Caller, new PoolAnswer.Unavailable(OutcomeUnknown: isSame));
+            var (request, caller) = activation.Followers.Dequeue();
+            if (caller.GivesUpAt > now)
+                activation.Followers.Enqueue((request, caller));
+            else
+                outbox.ReplyHeld(caller, new PoolAnswer.Unavailable(OutcomeUnknown: request.UsageId == activation.Request.UsageId));
         }
     }
 

@@ -103,6 +103,8 @@ internal sealed class Admission(
                 outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
             else if (TryJoin(request, caller))
                 continue;
+            else if (row is null && refusal is null && now >= caller.GivesUpAt)
+                outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: false));
             else if (row is null && refusal is null)
                 Admit(request, caller, now, held: true, usageIdIsNew: true);
             else if (row is null)

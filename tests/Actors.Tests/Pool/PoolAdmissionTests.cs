@@ -154,6 +154,18 @@ public sealed class PoolAdmissionTests : PoolFixture
     }
 
     [Fact]
+    public void Nobody_is_evicted_for_a_caller_that_has_given_up_when_its_usage_id_turns_out_to_be_new()
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2, chosen: true);
+        Take();
+        Now += PoolDecider.CallerPatience;
+        LookedUp(2, row: null);
+        Assert.Equal([Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: false))], Take());
+    }
+
+    [Fact]
     public void A_look_up_that_fails_leaves_the_outcome_unknown()
     {
         Load(1);

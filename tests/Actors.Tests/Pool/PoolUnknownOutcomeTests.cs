@@ -100,6 +100,23 @@ public sealed class PoolUnknownOutcomeTests : PoolFixture
     }
 
     [Fact]
+    public void A_follower_that_comes_late_does_not_wait_for_the_patience_of_one_before_it()
+    {
+        Evicting(1);
+        Lend(9);
+        Activate(2, user: 1, chosen: true);
+        Tick(3 * Second);
+        Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
+        Activate(3, user: 1);
+        Activate(4, user: 1);
+        LookedUp(2, row: null);
+        Take();
+        Tick(Second);
+        Assert.Contains(Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: false)), Take());
+        Assert.Equal((0, 0, 1, 2), Books());
+    }
+
+    [Fact]
     public void A_request_that_one_ask_refused_and_another_carried_out_is_granted_and_not_refused_for_its_own_usage()
     {
         Evicting(2);

@@ -132,6 +132,10 @@ public sealed class PoolWorldTests
         {
             (_calm, _outage, _size) = (true, false, 4);
             Pass(LongestAnswer + (Lease * 2));
+            // What only a pool that is gone was told, a cache knows better, and makes the token say it again.
+            for (var token = 0; token < Tokens; token++)
+                _inboxes[token].Enqueue((_now, new TokenCommand.Wake(Make.Token(token)), _pools));
+            Pass(TimeSpan.FromSeconds(1));
             Assert.Empty(_open);
             Assert.Empty(_ledger.OpenRows);
             Assert.Equal(new PoolStatus(4, 4, 0, 0, 0, NextRelease: null), _pool.StatusAt(_now));
