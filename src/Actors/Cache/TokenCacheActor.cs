@@ -29,7 +29,9 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private IActorRef _digestFrom = ActorRefs.Nobody;
     private Proof _answered = new(0, default);
     private Proof _next = new(0, default);
-    private long _round;
+
+    // Higher than any of an incarnation before: what was meant for that one is not taken for an answer from the future.
+    private long _round = TimeProvider.System.GetTimestamp();
     private bool _bucketsCome;
 
     // Buckets not shown to be current by the last digest: once is normal while changes are on their way, twice is a loss.

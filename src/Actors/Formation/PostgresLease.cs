@@ -37,15 +37,15 @@ public sealed class PostgresLease : Lease
     public override Task<bool> Acquire() => Acquire(_ => { });
 
     /// <inheritdoc/>
-    /// <exception cref="NpgsqlException">The database did not answer: the lease is not held.</exception>
+    /// <exception cref="NpgsqlException">The database could not be asked: the lease is not held.</exception>
+    /// <exception cref="TimeoutException">The database did not answer in time: the lease is not held.</exception>
     public override async Task<bool> Acquire(Action<Exception> leaseLostCallback)
     {
         if (CheckLease())
             return true;
 
-        using var limit = new CancellationTokenSource(Settings.TimeoutSettings.OperationTimeout);
         var asked = TimeProvider.System.GetTimestamp();
-        if (await _leases.TryAcquireAsync(Settings.LeaseName, Settings.OwnerName, TimeToLive, limit.Token) is not { } fence)
+        if (await InTimeAsync(limit => _leases.TryAcquireAsync(Settings.LeaseName, Settings.OwnerName, TimeToLive, limit)) is not { } fence)
             return false;
 
         var held = new Possession(fence, asked, new CancellationTokenSource());
@@ -63,15 +63,33 @@ public sealed class PostgresLease : Lease
             return true;
 
         await held.Released.CancelAsync();
-        using var limit = new CancellationTokenSource(Settings.TimeoutSettings.OperationTimeout);
-        await _leases.ReleaseAsync(Settings.LeaseName, held.Fence, limit.Token);
-        return true;
+        return await InTimeAsync(async limit =>
+        {
+            await _leases.ReleaseAsync(Settings.LeaseName, held.Fence, limit);
+            return true;
+        });
     }
 
     /// <inheritdoc/>
     public override bool CheckLease()
     {
         lock (_lock) return _held is { } held && TimeProvider.System.GetElapsedTime(held.Asked) < TimeToLive;
+    }
+
+    /// <summary>
+    /// A task that was cancelled is not one that failed to Akka.NET: its split brain resolver would wait for ever.
+    /// </summary>
+    private async Task<T> InTimeAsync<T>(Func<CancellationToken, Task<T>> ask)
+    {
+        using var limit = new CancellationTokenSource(Settings.TimeoutSettings.OperationTimeout);
+        try
+        {
+            return await ask(limit.Token);
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
+        {
+            throw new TimeoutException($"The database did not answer for the lease {Settings.LeaseName} in time.");
+        }
     }
 
     private async Task HoldAsync(Possession held, Action<Exception> leaseLostCallback)

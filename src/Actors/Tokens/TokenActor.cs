@@ -144,7 +144,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 var left = missing.Count;
                 PersistAll(missing, @event =>
                 {
-                    _state = TokenDecider.Apply(_state, @event);
+                    Apply(@event);
                     if (--left > 0)
                         return;
 
@@ -312,9 +312,16 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         }
     }
 
+    private void Apply(TokenEvent durable)
+    {
+        _state = TokenDecider.Apply(_state, durable);
+        if (LastSequenceNr % EventsPerSnapshot == 0)
+            SaveSnapshot(_state);
+    }
+
     private void Journaled(TokenEvent @event)
     {
-        _state = TokenDecider.Apply(_state, @event);
+        Apply(@event);
         _retry = FirstRetry;
         _retryAt = TimeSpan.Zero;
         Publish();
@@ -333,9 +340,6 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         // Who asked may be a pool that is no longer the pool.
         if (_state is TokenState.Available)
             _pool.Tell(Standing());
-
-        if (LastSequenceNr % EventsPerSnapshot == 0)
-            SaveSnapshot(_state);
         BecomeIdle();
     }
 
