@@ -1,4 +1,6 @@
+using Akka;
 using Akka.Actor;
+using Akka.Hosting;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace TokenManager.Node;
@@ -7,10 +9,23 @@ namespace TokenManager.Node;
 /// The beginning of an orderly end: the node says that it is not ready, and goes on serving until load balancers have
 /// heard it. Each answer meanwhile closes its connection, so that callers come back elsewhere.
 /// </summary>
-internal sealed class Drain(TimeSpan delay, IHostApplicationLifetime lifetime, ActorSystem system, TimeProvider time)
-    : IHostedLifecycleService, IHealthCheck
+internal sealed class Drain : IHostedLifecycleService, IHealthCheck
 {
+    private readonly TimeSpan _delay;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly ActorSystem _system;
+    private readonly TimeProvider _time;
     private volatile bool _isDraining;
+
+    public Drain(TimeSpan delay, IHostApplicationLifetime lifetime, ActorSystem system, TimeProvider time)
+    {
+        _delay = delay;
+        _lifetime = lifetime;
+        _system = system;
+        _time = time;
+        CoordinatedShutdown.Get(system).AddTask(
+            CoordinatedShutdown.PhaseBeforeServiceUnbind, "drain", DrainIfLeavingAsync);
+    }
 
     public bool IsDraining => _isDraining;
 
@@ -19,14 +34,26 @@ internal sealed class Drain(TimeSpan delay, IHostApplicationLifetime lifetime, A
     {
         _isDraining = true;
         // Nobody has come to a node that never started, and nobody gets anything from one whose actors are gone.
-        if (!lifetime.ApplicationStarted.IsCancellationRequested || delay == TimeSpan.Zero)
+        if (!_lifetime.ApplicationStarted.IsCancellationRequested || _delay == TimeSpan.Zero)
             return;
 
-        await Task.WhenAny(Task.Delay(delay, time, cancellationToken), system.WhenTerminated);
+        await Task.WhenAny(Task.Delay(_delay, _time, cancellationToken), _system.WhenTerminated);
     }
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken) =>
         Task.FromResult(_isDraining ? HealthCheckResult.Unhealthy("the node is stopping") : HealthCheckResult.Healthy());
+
+    /// <summary>A node that an operator lets leave the cluster ends from within: its actors go before the host does.</summary>
+    private async Task<Done> DrainIfLeavingAsync()
+    {
+        if (CoordinatedShutdown.Get(_system).ShutdownReason is CoordinatedShutdown.ClusterLeavingReason)
+        {
+            _isDraining = true;
+            await Task.Delay(_delay, _time);
+        }
+
+        return Done.Instance;
+    }
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -49,6 +76,11 @@ internal static class DrainHosting
             provider.GetRequiredService<ActorSystem>(),
             provider.GetRequiredService<TimeProvider>()))
         .AddHostedService(provider => provider.GetRequiredService<Drain>());
+
+    /// <summary>Gives the actors' shutdown the time that it takes.</summary>
+    public static AkkaConfigurationBuilder AddDrain(this AkkaConfigurationBuilder akka, TimeSpan delay) => akka.AddHocon(
+        $"akka.coordinated-shutdown.phases.before-service-unbind.timeout = {(delay + TimeSpan.FromSeconds(5)).TotalSeconds}s",
+        HoconAddMode.Prepend);
 
     /// <summary>Comes first, so that every answer passes it.</summary>
     public static void UseDrain(this WebApplication app)

@@ -18,6 +18,7 @@ return await NodeExit.RunAsync(args, (builder, options) =>
         .AddTokenManagerServices(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
         .AddAkka("token-manager", (akka, services) => akka
             .AddNodeLogging()
+            .AddDrain(options.DrainDelay)
             .AddTokenManager(options.Pool, options.Cluster, options.Store, NodeVersion.Text)
             .AddPbm(options.Pbm.Host, options.Pbm.Port, services))
         .AddDrain(options.DrainDelay)

@@ -560,6 +560,29 @@ public sealed class TokenActorSpecs : FaultyPersistence
     }
 
     [Fact]
+    public async Task An_adopted_event_counts_towards_the_next_snapshot()
+    {
+        var token = await StartAsync();
+        for (var usage = 1; usage <= 49; usage++)
+        {
+            token.Tell(Activate(usage), TestActor);
+            await ExpectMsgAsync<TokenAnswer.Activated>();
+            token.Tell(Release(usage), TestActor);
+            await ExpectMsgAsync<TokenAnswer.Ended>();
+        }
+
+        token.Tell(Activate(50), TestActor);
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await SyncAsync(token);
+        await StopAsync(token);
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(50), EndReason.Cleared, default)));
+
+        await StartAsync();
+
+        await AwaitAssertAsync(async () => Assert.Equal(100, await LatestSnapshotAsync()));
+    }
+
+    [Fact]
     public async Task A_snapshot_that_cannot_be_saved_stops_nothing()
     {
         await WithSnapshotSave(save => save.Fail(), async () =>
@@ -637,6 +660,9 @@ public sealed class TokenActorSpecs : FaultyPersistence
 
     private async Task<IReadOnlyList<TokenEvent>> JournalAsync() =>
         (await Sys.ActorOf(Props.Create(() => new JournalReader(fromSnapshot: false))).Ask<Read>("read")).Events;
+
+    private async Task<long> LatestSnapshotAsync() =>
+        (await Sys.ActorOf(Props.Create(() => new JournalReader(fromSnapshot: true))).Ask<Read>("read")).Snapshot?.Metadata.SequenceNr ?? 0;
 
     private static TokenEvent.TokenActivated Activated(Usage usage) => new(
         usage.TokenId, usage.UsageId, usage.UserId, usage.Fence, usage.StartedAt, usage.ExpiresAt);

@@ -89,8 +89,8 @@ internal static class ComposeRules
     {
         var servers = NodesOf(file).SelectMany(node => NodeConfiguration.HttpPorts(NodeConfiguration.Options(node.Value.Environment))
             .Select(port => $"{node.Key} {node.Key}:{port}"));
-        if (!servers.Order().SequenceEqual(proxy.Servers.Order()))
-            yield return $"The load balancer's servers are {string.Join(", ", proxy.Servers)}; the nodes are {string.Join(", ", servers)}.";
+        foreach (var backend in proxy.Backends.Where(backend => !servers.Order().SequenceEqual(backend.Order())))
+            yield return $"The load balancer's servers are {string.Join(", ", backend)}; the nodes are {string.Join(", ", servers)}.";
 
         if (proxy.Check != $"GET {NodeHealth.ReadyPath}")
             yield return $"The load balancer asks {proxy.Check}, not GET {NodeHealth.ReadyPath}.";

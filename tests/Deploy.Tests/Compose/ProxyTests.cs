@@ -43,6 +43,19 @@ public sealed class ProxyTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nodes_of_which_none_is_ready_still_say_themselves_what_they_can_do()
+    {
+        foreach (var node in _nodes) node.IsReady = false;
+        var start = TimeProvider.System.GetTimestamp();
+
+        while (TimeProvider.System.GetElapsedTime(start) < Drain)
+            Assert.All(await PostAsync(3), status => Assert.Equal(HttpStatusCode.OK, status));
+
+        await _nodes[0].StopAsync();
+        Assert.All(await PostAsync(20), status => Assert.Equal(HttpStatusCode.OK, status));
+    }
+
+    [Fact]
     public async Task A_request_that_a_node_got_is_sent_to_no_other_node()
     {
         foreach (var node in _nodes) node.CutsOff = true;

@@ -14,7 +14,7 @@ public sealed class ThreeNodesTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Tokens = 30;
     private static readonly TimeSpan InTime = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(15);
     private readonly List<NodeProcess> _nodes = [];
 
     public async Task InitializeAsync()
@@ -32,6 +32,7 @@ public sealed class ThreeNodesTests(ITestOutputHelper output) : IAsyncLifetime
                 // The operator is to be the one who decides.
                 ["TokenManager:Cluster:StableAfter"] = "00:01:00",
                 ["TokenManager:Management:Url"] = "http://127.0.0.1:0",
+                ["TokenManager:Shutdown:DrainDelay"] = "00:00:03",
                 ["TokenManager:Pool:Size"] = Tokens.ToString(CultureInfo.InvariantCulture),
                 ["TokenManager:Pool:Lease"] = Lease.ToString("c"),
             },
@@ -71,6 +72,18 @@ public sealed class ThreeNodesTests(ITestOutputHelper output) : IAsyncLifetime
         var left = addresses[pool];
         var leave = await OnAsync(_nodes.First(node => node != left), Command("leave", pool.Split('@')[1]));
         Assert.Equal(new TerminalRun(0, $"Leaving {pool}\n", ""), leave);
+        await Eventually.Async(
+            async () =>
+            {
+                using var ready = await left.Client.GetAsync(new Uri("/health/ready", UriKind.Relative));
+                return (await ready.Content.ReadAsStringAsync()).Contains("the node is stopping", StringComparison.Ordinal);
+            },
+            TimeSpan.FromSeconds(10),
+            left.Tail);
+        // Until load balancers have heard it, it serves on; its pool is already another node's.
+        await ReleaseAsync(left, granted[0]);
+        granted[0] = await ActivateAsync(left);
+        Assert.Equal(0, await left.WaitForExitAsync());
         var stayed = _nodes.Where(node => node != left).ToArray();
         foreach (var node in stayed) await SeesAsync(node, 2);
         await EventuallyPoolIsElsewhereAsync(stayed[0], pool);
@@ -163,6 +176,14 @@ public sealed class ThreeNodesTests(ITestOutputHelper output) : IAsyncLifetime
             InTime,
             node.Tail);
         return granted;
+    }
+
+    private static async Task ReleaseAsync(NodeProcess node, JsonElement grant)
+    {
+        using var answer = await node.Client.PostAsJsonAsync(
+            $"/api/tokens/{grant.GetProperty("token_id").GetString()}/release",
+            new { usage_id = grant.GetProperty("usage_id").GetString() });
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, node.Tail());
     }
 
     private static async Task<Dictionary<string, (string? User, string? ExpiresAt)>> ListAsync(NodeProcess node) =>
