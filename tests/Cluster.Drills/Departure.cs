@@ -1,6 +1,9 @@
 namespace TokenManager.Cluster.Drills;
 
-/// <summary>The node with the pool is told to go under traffic to the others, hands everything over, and ends.</summary>
+/// <summary>
+/// The node with the pool is told to go, hands everything over, and ends, under traffic to the others and through a load
+/// balancer to all.
+/// </summary>
 internal static class Departure
 {
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
@@ -10,14 +13,16 @@ internal static class Departure
         var cluster = await stage.ThreeNodesAsync();
         var leaving = await cluster.PoolNodeAsync();
         var others = cluster.Except(leaving);
-        var load = await Load.StartAsync(others, LoadPlan.Steady);
+        await using var balancer = await LoadBalancer.StartAsync([.. cluster.Nodes.Select(node => node.Place.Api)]);
+        using var balanced = Clients.For(balancer.Address);
+        var load = await Load.StartAsync([.. others.Select(node => node.Client), balanced], LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
         var told = Moment.Now();
         await tell(cluster, leaving);
         var exitCode = await leaving.Process.WaitForExitAsync(Within);
         var gone = Moment.Now();
-        await load.SteadyAsync(gone, Within, Enumerable.Range(0, others.Count));
+        await load.SteadyAsync(gone, Within, Enumerable.Range(0, others.Count + 1));
         await Moment.Now().PassedAsync(stage.Extent.Aftermath);
         var end = Moment.Now();
         await load.StopAsync();
