@@ -1,4 +1,5 @@
 using Akka.Coordination;
+using Npgsql;
 using TokenManager.Actors.Formation;
 using TokenManager.Testing;
 
@@ -93,7 +94,7 @@ public sealed class PostgresLeaseTests : ClusterTables
         Assert.True(await a.Acquire());
         await using (await LockLeasesAsync())
         {
-            await Assert.ThrowsAnyAsync<Exception>(b.Acquire);
+            await Assert.ThrowsAsync<PostgresException>(b.Acquire);
             // Its owner cannot show that it still lives, and knows that its time is over.
             await Eventually.Async(() => !a.CheckLease(), Patience);
         }
