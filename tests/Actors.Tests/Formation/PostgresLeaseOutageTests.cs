@@ -41,7 +41,6 @@ public sealed class PostgresLeaseOutageTests : IAsyncLifetime
         await Server.ContinueAsync();
 
         Assert.All(calls, call => Assert.True(call.IsFaulted, $"{call.Status}"));
-        Assert.All(calls, call => Assert.IsType<TimeoutException>(Assert.Single(call.Exception!.InnerExceptions)));
         Assert.False(holder.CheckLease());
         Assert.False(other.CheckLease());
         await Eventually.Async(other.Acquire, Patience);

@@ -103,6 +103,19 @@ public sealed class PostgresLeaseTests : ClusterTables
     }
 
     [Fact]
+    public async Task A_clock_that_was_set_back_holds_no_lease()
+    {
+        var leases = new PostgresLeases(Database);
+        var first = await leases.TryAcquireAsync("x", "a", TimeSpan.FromMinutes(1), default);
+        Assert.Null(await leases.TryAcquireAsync("x", "b", TimeSpan.FromMinutes(1), default));
+
+        await SetTheClockBackAsync();
+
+        Assert.False(await leases.RenewAsync("x", first!.Value, TimeSpan.FromMinutes(1), default));
+        Assert.True(await leases.TryAcquireAsync("x", "b", TimeSpan.FromMinutes(1), default) > first);
+    }
+
+    [Fact]
     public async Task Fences_count_up()
     {
         var leases = new PostgresLeases(Database);
