@@ -54,6 +54,49 @@ public sealed class FormationTests
     }
 
     [Fact]
+    public async Task A_node_that_is_put_out_while_it_is_let_in_does_not_come_in()
+    {
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        var settings = database.Node(5, TimeSpan.FromMinutes(2));
+        await using var a = await NodeProcess.StartAsync(settings);
+        await using var b = NodeProcess.Launch(settings);
+
+        // As those who let it in do when it freezes before it has registered.
+        await Eventually.Async(
+            async () => await database.ExecuteAsync("delete from cluster_nodes where not joined") == 1, Patience, b.Tail);
+
+        Assert.Equal(1, await b.WaitForExitAsync());
+        Assert.Contains(b.Errors, line => line.Contains("took this node out", StringComparison.Ordinal));
+        Assert.False(a.HasExited, a.Tail());
+        b.Relaunch();
+        await b.WaitReadyAsync();
+        await AreOneClusterAsync(database, [a, b], epoch: 1);
+    }
+
+    [Fact]
+    public async Task A_node_that_is_let_in_by_a_cluster_that_is_replaced_meanwhile_ends_with_it()
+    {
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        var settings = database.Node(5, TimeSpan.FromMinutes(2));
+        await using var a = await NodeProcess.StartAsync(settings);
+        await using var b = NodeProcess.Launch(settings);
+
+        // As the next cluster does, which is somewhere else.
+        await Eventually.Async(
+            async () => await database.ExecuteAsync(
+                "update cluster set epoch = 2 where exists (select from cluster_nodes where not joined)") == 1,
+            Patience,
+            b.Tail);
+
+        Assert.Equal(1, await a.WaitForExitAsync());
+        Assert.Equal(1, await b.WaitForExitAsync());
+        a.Relaunch();
+        b.Relaunch();
+        await Task.WhenAll(a.WaitReadyAsync(), b.WaitReadyAsync());
+        await AreOneClusterAsync(database, [a, b], epoch: 3);
+    }
+
+    [Fact]
     public async Task A_node_whose_cluster_was_replaced_while_it_was_frozen_ends_with_1_and_joins_the_new_one()
     {
         using var database = await Database.CreateAsync(StoreKind.Postgres);
