@@ -9,5 +9,10 @@ internal sealed record ClusterView(long Epoch, bool IsAlive, IReadOnlyList<Regis
 /// <summary>A node of the present cluster.</summary>
 /// <param name="Address">Where its actor system is.</param>
 /// <param name="IsAlive">It gave a sign of life lately.</param>
-/// <param name="HasJoined">False while it forms the cluster.</param>
+/// <param name="HasJoined">False while it forms the cluster, or asks to be let in.</param>
 internal sealed record RegisteredNode(string Address, bool IsAlive, bool HasJoined);
+
+/// <summary>A node of the present cluster that has given no sign of life lately.</summary>
+/// <param name="Address">Where its actor system is.</param>
+/// <param name="Uid">The id of its actor system.</param>
+internal sealed record SilentNode(string Address, long Uid);

@@ -1,6 +1,9 @@
 namespace TokenManager.Actors.Formation;
 
-/// <summary>Named leases in PostgreSQL: one owner each, for a time that runs by the database's clock.</summary>
+/// <summary>
+/// Named leases in PostgreSQL: one owner each, for a time that runs by the database's clock. One that would last for much
+/// longer than it was taken for has run out too: the clock was set back since.
+/// </summary>
 internal sealed class PostgresLeases(ClusterDatabase database)
 {
     /// <summary>Takes a lease that is free, has run out, or was this owner's before.</summary>
@@ -11,7 +14,8 @@ internal sealed class PostgresLeases(ClusterDatabase database)
             insert into coordination_leases (name, owner, fence, held_until) values ($1, $2, 1, clock_timestamp() + $3)
             on conflict (name) do update
             set owner = excluded.owner, fence = coordination_leases.fence + 1, held_until = excluded.held_until
-            where coordination_leases.held_until <= clock_timestamp() or coordination_leases.owner = excluded.owner
+            where coordination_leases.owner = excluded.owner
+                or coordination_leases.held_until not between clock_timestamp() and clock_timestamp() + 2 * $3
             returning fence
             """,
             row => row.GetInt64(0),
@@ -26,7 +30,7 @@ internal sealed class PostgresLeases(ClusterDatabase database)
         database.ChangeAsync(
             """
             update coordination_leases set held_until = clock_timestamp() + $3
-            where name = $1 and fence = $2 and held_until > clock_timestamp()
+            where name = $1 and fence = $2 and held_until between clock_timestamp() and clock_timestamp() + 2 * $3
             """,
             cancellationToken,
             name,

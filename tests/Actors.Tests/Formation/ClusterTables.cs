@@ -28,6 +28,14 @@ public abstract class ClusterTables : IAsyncLifetime
         await Database.ChangeAsync("update cluster_nodes set alive_until = clock_timestamp() - interval '1 min'", default);
     }
 
+    /// <summary>As if the database's clock had been an hour ahead until now.</summary>
+    protected async Task SetTheClockBackAsync()
+    {
+        await Database.ChangeAsync("update cluster set alive_until = alive_until + interval '1 h'", default);
+        await Database.ChangeAsync("update cluster_nodes set alive_until = alive_until + interval '1 h'", default);
+        await Database.ChangeAsync("update coordination_leases set held_until = held_until + interval '1 h'", default);
+    }
+
     /// <summary>As if the lease had run out.</summary>
     protected Task LetLeasesRunOutAsync() =>
         Database.ChangeAsync("update coordination_leases set held_until = clock_timestamp() - interval '1 s'", default);

@@ -1,4 +1,5 @@
 using Akka.Coordination;
+using Npgsql;
 using TokenManager.Actors.Formation;
 using TokenManager.Testing;
 
@@ -93,12 +94,25 @@ public sealed class PostgresLeaseTests : ClusterTables
         Assert.True(await a.Acquire());
         await using (await LockLeasesAsync())
         {
-            await Assert.ThrowsAnyAsync<Exception>(b.Acquire);
+            await Assert.ThrowsAsync<PostgresException>(b.Acquire);
             // Its owner cannot show that it still lives, and knows that its time is over.
             await Eventually.Async(() => !a.CheckLease(), Patience);
         }
 
         await Eventually.Async(b.Acquire, Patience);
+    }
+
+    [Fact]
+    public async Task A_clock_that_was_set_back_holds_no_lease()
+    {
+        var leases = new PostgresLeases(Database);
+        var first = await leases.TryAcquireAsync("x", "a", TimeSpan.FromMinutes(1), default);
+        Assert.Null(await leases.TryAcquireAsync("x", "b", TimeSpan.FromMinutes(1), default));
+
+        await SetTheClockBackAsync();
+
+        Assert.False(await leases.RenewAsync("x", first!.Value, TimeSpan.FromMinutes(1), default));
+        Assert.True(await leases.TryAcquireAsync("x", "b", TimeSpan.FromMinutes(1), default) > first);
     }
 
     [Fact]
