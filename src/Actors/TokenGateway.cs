@@ -172,7 +172,9 @@ internal sealed class TokenGateway(
     /// </returns>
     private async Task<object?> AskToClearAsync(PoolStatus asked, CancellationToken cancellationToken)
     {
-        var clear = AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken);
+        // To begin it takes no longer than anything else.
+        var request = Limited(new PoolRequest.ClearTokens(), RequestTimeout);
+        var clear = AskAsync(pool, request, ClearTimeout, cancellationToken);
         while (await Task.WhenAny(clear, Task.Delay(LookForAnotherPool, cancellationToken)) != clear)
         {
             if (await ReadStatusAsync(cancellationToken) is { } now
@@ -247,7 +249,7 @@ internal sealed class TokenGateway(
         var isFirst = true;
         for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
-            open.Add(AskAsync(pool, request, left, cancellationToken));
+            open.Add(AskAsync(pool, request is PoolRequest wish ? Limited(wish, left) : request, left, cancellationToken));
             var pause = Task.Delay(Sooner(left, wait), cancellationToken);
             while (await Task.WhenAny([.. open, pause]) is Task<object?> answered)
             {
@@ -272,6 +274,10 @@ internal sealed class TokenGateway(
 
         return null;
     }
+
+    // A pool that was asleep meanwhile knows by it that nobody waits.
+    private PoolRequest Limited(PoolRequest request, TimeSpan left) =>
+        request with { NotAfter = cache.DatabaseTimeAt(time.GetElapsedTime(0)) + left };
 
     private static TimeSpan Sooner(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

@@ -107,6 +107,19 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task Every_ask_says_by_the_databases_clock_how_long_somebody_waits_for_it()
+    {
+        _cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        var result = _gateway.ReleaseAsync(Make.Token(0), Make.Usage(1), CancellationToken.None);
+        Assert.Equal(Make.Start.AddSeconds(14.25), (await RequestAsync<PoolRequest.ReleaseToken>()).NotAfter);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Make.Start.AddSeconds(14.25), (await RequestAsync<PoolRequest.ReleaseToken>()).NotAfter);
+        Reply(new PoolAnswer.UsageMismatch());
+        await result;
+    }
+
+    [Fact]
     public async Task An_ask_that_the_pool_cannot_take_does_not_end_a_request_of_which_it_holds_another()
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
@@ -146,11 +159,12 @@ public sealed class TokenGatewaySpecs : TestKit
     [Fact]
     public async Task A_clear_is_sent_once_and_only_to_a_pool_that_is_there()
     {
+        _cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
         var result = _gateway.ClearAsync(CancellationToken.None);
         await RequestAsync<PoolQuery.GetStatus>();
         Assert.False(_pool.HasMessages);
         Reply(new PoolStatus(1, 0, 1, 0, 0, NextRelease: null));
-        await RequestAsync<PoolRequest.ClearTokens>();
+        Assert.Equal(Make.Start.AddSeconds(4.25), (await RequestAsync<PoolRequest.ClearTokens>()).NotAfter);
         Reply(new PoolAnswer.Cleared(1));
         await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
         _cacheActor.Reply("caught up");
