@@ -181,12 +181,7 @@ internal sealed class Activations(
     public void ServeWaiting(TimeSpan now)
     {
         while (_waitingForToken.First is { Value: var next } && books.NextFree is not null)
-        {
-            if (now < next.GivesUpAt)
-                Seek(next, now);
-            else
-                Tick(next, now);
-        }
+            Seek(next, now);
 
         EvictForWaiting(now);
     }

@@ -54,6 +54,9 @@ internal sealed class PoolDecider
     public void Load(PoolImage image, TimeSpan now)
     {
         _books.Load(image, now);
+
+        // After an absence nobody is served or evicted for those who have given up meanwhile.
+        _activations.Tick(now);
         _clears.Loaded(now);
         _activations.ServeWaiting(now);
     }

@@ -1,3 +1,4 @@
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
@@ -129,6 +130,20 @@ public sealed class PoolEvictionTests : PoolFixture
         Take();
         Tick(1.5 * Second);
         Assert.Single(Take().OfType<PoolEffect.TellToken>(), told => told.Command is TokenCommand.Release);
+    }
+
+    [Fact]
+    public void After_an_absence_nobody_is_served_or_evicted_for_those_who_have_given_up()
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2);
+        Take();
+        Now += 60 * Second;
+        Pool.Load(new PoolImage(1, [Known(0, Make.Open(0, 2, 9))]), Now);
+        Assert.Equal([Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: false))], Take());
+        Answer(new TokenAnswer.Standing(Make.Token(0), 2, null));
+        Assert.Empty(Take());
     }
 
     [Fact]

@@ -308,7 +308,8 @@ public sealed class TokenPoolActorSpecs : TestKit
         await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
 
         // The token's answer may be on its way.
-        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.8));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.7));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.1));
         await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true));
     }
 
@@ -324,7 +325,8 @@ public sealed class TokenPoolActorSpecs : TestKit
         await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
         await AdvanceAsync(pool, TimeSpan.FromSeconds(0.7));
         await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
-        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.5));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.4));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.1));
         await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true));
     }
 
