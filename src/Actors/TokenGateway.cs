@@ -120,8 +120,12 @@ internal sealed class TokenGateway(
     {
         try
         {
-            if (await ledger.FindUsageAsync(usageId) is not { Usage: { End: { } end } usage } || usage.TokenId != tokenId)
+            if (await ledger.FindUsageAsync(usageId) is not { Usage: var usage } || usage.TokenId != tokenId)
                 return new ReleaseResult.TokenNotFound();
+
+            // It runs, so its token is there: that pool has not heard of it yet.
+            if (usage.End is not { } end)
+                return new ReleaseResult.Unavailable(OutcomeUnknown: false);
 
             await ShowAsync(usage, cancellationToken);
             return ResultOf(usage, end);
@@ -168,7 +172,9 @@ internal sealed class TokenGateway(
     /// </returns>
     private async Task<object?> AskToClearAsync(PoolStatus asked, CancellationToken cancellationToken)
     {
-        var clear = AskAsync(pool, new PoolRequest.ClearTokens(), ClearTimeout, cancellationToken);
+        // To begin it takes no longer than anything else.
+        var request = Limited(new PoolRequest.ClearTokens(), RequestTimeout);
+        var clear = AskAsync(pool, request, ClearTimeout, cancellationToken);
         while (await Task.WhenAny(clear, Task.Delay(LookForAnotherPool, cancellationToken)) != clear)
         {
             if (await ReadStatusAsync(cancellationToken) is { } now
@@ -233,26 +239,33 @@ internal sealed class TokenGateway(
 
     /// <summary>
     /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, and a slow one is
-    /// not asked the same over and over. The answer to any of the asks counts.
+    /// not asked the same over and over. The answer to any of the asks counts; that one of them could not be carried out is
+    /// an answer when no other one is open any more.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
-        var asks = new List<Task<object?>>();
+        var open = new List<Task<object?>>();
+        var isFirst = true;
         for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
-            asks.Add(AskAsync(pool, request, left, cancellationToken));
+            open.Add(AskAsync(pool, request is PoolRequest wish ? Limited(wish, left) : request, left, cancellationToken));
             var pause = Task.Delay(Sooner(left, wait), cancellationToken);
-            var first = await Task.WhenAny([.. asks, pause]);
-            if (first is Task<object?> answered && await answered is { } answer)
+            while (await Task.WhenAny([.. open, pause]) is Task<object?> answered)
             {
-                // Where there were more asks than this one, another may still be carried out.
-                return asks.Count > 1 && answer is PoolAnswer.Unavailable
-                    ? new PoolAnswer.Unavailable(OutcomeUnknown: true)
-                    : answer;
+                open.Remove(answered);
+                if (await answered is not { } answer)
+                    continue;
+                if (answer is not PoolAnswer.Unavailable || isFirst)
+                    return answer;
+
+                // Where there were more asks than this one, another may have been carried out.
+                if (open.Count == 0)
+                    return new PoolAnswer.Unavailable(OutcomeUnknown: true);
             }
 
             await pause;
+            isFirst = false;
 
             // The unanswered ask may use the id: a refusal of the next one must look first what became of it.
             if (request is PoolRequest.ActivateToken activate)
@@ -261,6 +274,10 @@ internal sealed class TokenGateway(
 
         return null;
     }
+
+    // A pool that was asleep meanwhile knows by it that nobody waits.
+    private PoolRequest Limited(PoolRequest request, TimeSpan left) =>
+        request with { NotAfter = cache.DatabaseTimeAt(time.GetElapsedTime(0)) + left };
 
     private static TimeSpan Sooner(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

@@ -103,7 +103,7 @@ public sealed class InterleavingTests(ITestOutputHelper output)
                 _pools[pool].Load(_ledger.Load([Token], 1), _poolTime[pool]);
                 _pools[pool].Activate(
                     new PoolRequest.ActivateToken(User(scenario.SameUser ? 0 : pool), Usage(pool), CallerChoseUsageId: false),
-                    from: pool,
+                    new Caller(pool, _poolTime[pool] + PoolDecider.CallerPatience),
                     _poolTime[pool]);
                 Carry(pool);
             }
@@ -333,7 +333,11 @@ public sealed class InterleavingTests(ITestOutputHelper output)
                 case PoolEffect.Reply(_, var answer):
                     _answers.Add((pool, answer));
                     if (_scenario.HolderReleases && answer is PoolAnswer.Granted(var usage))
-                        _pools[pool].ReleaseToken(new PoolRequest.ReleaseToken(Token, usage.UsageId), from: pool, now);
+                    {
+                        _pools[pool].ReleaseToken(
+                            new PoolRequest.ReleaseToken(Token, usage.UsageId), new Caller(pool, now + PoolDecider.CallerPatience), now);
+                    }
+
                     break;
                 default:
                     throw new ArgumentOutOfRangeException(nameof(effect));

@@ -1,4 +1,5 @@
 using System.Text;
+using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -96,9 +97,53 @@ public sealed class TokenGatewaySpecs : TestKit
         var result = _gateway.ActivateAsync(Make.User(1), usageId: null, CancellationToken.None);
         var first = await RequestAsync<PoolRequest.ActivateToken>();
         if (!answeredAtOnce)
+        {
             Assert.Equal(first with { CallerChoseUsageId = true }, await RequestAsync<PoolRequest.ActivateToken>());
+            _time.Advance(TimeSpan.FromSeconds(4.25));
+        }
+
         Reply(new PoolAnswer.Unavailable(OutcomeUnknown: false));
         Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: !answeredAtOnce), await result);
+    }
+
+    [Fact]
+    public async Task Every_ask_says_by_the_databases_clock_how_long_somebody_waits_for_it()
+    {
+        _cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
+        _time.Advance(TimeSpan.FromSeconds(10));
+        var result = _gateway.ReleaseAsync(Make.Token(0), Make.Usage(1), CancellationToken.None);
+        Assert.Equal(Make.Start.AddSeconds(14.25), (await RequestAsync<PoolRequest.ReleaseToken>()).NotAfter);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(Make.Start.AddSeconds(14.25), (await RequestAsync<PoolRequest.ReleaseToken>()).NotAfter);
+        Reply(new PoolAnswer.UsageMismatch());
+        await result;
+    }
+
+    [Fact]
+    public async Task An_ask_that_the_pool_cannot_take_does_not_end_a_request_of_which_it_holds_another()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        var held = _pool.LastSender;
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        Assert.False(result.IsCompleted);
+        held.Tell(new PoolAnswer.Granted(Make.Open(0, 1, 1)));
+        Assert.Equal(new ActivateResult.Granted(Make.Open(0, 1, 1)), await result);
+    }
+
+    [Fact]
+    public async Task A_request_ends_when_none_of_its_asks_could_be_taken()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        var first = _pool.LastSender;
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        first.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
+        Assert.False(_pool.HasMessages);
     }
 
     [Fact]
@@ -114,11 +159,12 @@ public sealed class TokenGatewaySpecs : TestKit
     [Fact]
     public async Task A_clear_is_sent_once_and_only_to_a_pool_that_is_there()
     {
+        _cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
         var result = _gateway.ClearAsync(CancellationToken.None);
         await RequestAsync<PoolQuery.GetStatus>();
         Assert.False(_pool.HasMessages);
         Reply(new PoolStatus(1, 0, 1, 0, 0, NextRelease: null));
-        await RequestAsync<PoolRequest.ClearTokens>();
+        Assert.Equal(Make.Start.AddSeconds(4.25), (await RequestAsync<PoolRequest.ClearTokens>()).NotAfter);
         Reply(new PoolAnswer.Cleared(1));
         await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
         _cacheActor.Reply("caught up");
@@ -196,6 +242,22 @@ public sealed class TokenGatewaySpecs : TestKit
         Reply(new PoolAnswer.TokenNotFound());
         Assert.IsType<ReleaseResult.Released>(await result);
         Assert.Equal("0:1", Shown(0));
+    }
+
+    [Fact]
+    public async Task A_release_of_what_runs_is_unavailable_to_a_pool_that_does_not_know_its_token()
+    {
+        _ledger.With(model => model.Open(Wish(0, 1)));
+        Assert.Equal(new ReleaseResult.Unavailable(OutcomeUnknown: false), await ReleaseAsync(token: 0));
+        Assert.Equal(new ReleaseResult.TokenNotFound(), await ReleaseAsync(token: 1));
+
+        async Task<ReleaseResult> ReleaseAsync(int token)
+        {
+            var result = _gateway.ReleaseAsync(Make.Token(token), Make.Usage(1), CancellationToken.None);
+            await RequestAsync<PoolRequest.ReleaseToken>();
+            Reply(new PoolAnswer.TokenNotFound());
+            return await result;
+        }
     }
 
     [Fact]

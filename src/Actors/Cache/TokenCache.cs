@@ -23,6 +23,7 @@ internal sealed class TokenCache(ITokenRenderer renderer) : ITokenCache
     private DateTimeOffset _provenAt;
     private volatile Members _members = Members.None;
     private volatile string? _asOf;
+    private volatile DatabaseTime? _databaseTime;
 
     // Odd while a change is on its way to readers: then neither an old list nor a new one may be taken for current.
     private long _changes;
@@ -156,6 +157,22 @@ internal sealed class TokenCache(ITokenRenderer renderer) : ITokenCache
             _asOf = renderer.AsOf(asOf);
         }
     }
+
+    /// <summary>The pool has said what the database's clock says.</summary>
+    /// <param name="asOf">What it said.</param>
+    /// <param name="askedAt">When it was asked, on any monotonic clock.</param>
+    public void HeardTime(DateTimeOffset asOf, TimeSpan askedAt)
+    {
+        var databaseTime = new DatabaseTime();
+        databaseTime.Heard(asOf, askedAt);
+        _databaseTime = databaseTime;
+    }
+
+    /// <summary>
+    /// The database's time as the pool knows it, ahead of that by what the question took at most: what is limited by it
+    /// is over rather too late than too early. Null while the pool has said nothing.
+    /// </summary>
+    public DateTimeOffset? DatabaseTimeAt(TimeSpan now) => _databaseTime?.At(now);
 
     /// <summary>The fingerprint of what is shown, to be compared with the pool's.</summary>
     public ulong[] Digest()

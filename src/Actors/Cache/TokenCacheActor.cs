@@ -21,6 +21,7 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private static readonly TimeSpan FirstDigestInterval = TimeSpan.FromMilliseconds(50);
 
     private readonly TokenCache _cache;
+    private readonly TimeProvider _time;
     private readonly IActorRef _pool;
     private readonly IActorRef _tokens;
     private readonly List<(IActorRef Who, long Round)> _catchingUp = [];
@@ -30,16 +31,18 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private Proof _answered = new(0, default);
     private Proof _next = new(0, default);
 
-    // Higher than any of an incarnation before: what was meant for that one is not taken for an answer from the future.
-    private long _round = TimeProvider.System.GetTimestamp();
+    // When it was asked, so higher than any of an incarnation before: what was meant for that one is not taken for an
+    // answer from the future.
+    private long _round;
     private bool _bucketsCome;
 
     // Buckets not shown to be current by the last digest: once is normal while changes are on their way, twice is a loss.
     private HashSet<int> _differed = [];
 
-    public TokenCacheActor(TokenCache cache, IActorRef pool, IActorRef tokens)
+    public TokenCacheActor(TokenCache cache, TimeProvider time, IActorRef pool, IActorRef tokens)
     {
         _cache = cache;
+        _time = time;
         _pool = pool;
         _tokens = tokens;
     }
@@ -60,8 +63,8 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
 
     public ITimerScheduler Timers { get; set; } = null!;
 
-    public static Props Props(TokenCache cache, IActorRef pool, IActorRef tokens) =>
-        Akka.Actor.Props.Create(() => new TokenCacheActor(cache, pool, tokens));
+    public static Props Props(TokenCache cache, TimeProvider time, IActorRef pool, IActorRef tokens) =>
+        Akka.Actor.Props.Create(() => new TokenCacheActor(cache, time, pool, tokens));
 
     protected override void PreStart()
     {
@@ -113,7 +116,8 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     // What was asked and not answered (the pool was moving) is asked again with the next digest.
     private void AskForDigest()
     {
-        _pool.Tell(new PoolQuery.GetDigest(++_round));
+        _round = Math.Max(_round + 1, _time.GetTimestamp());
+        _pool.Tell(new PoolQuery.GetDigest(_round));
         AskAgainIn(_cache.IsPrimed ? ShortDigestInterval : FirstDigestInterval);
     }
 
@@ -122,6 +126,7 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private void Compare(PoolDigest digest)
     {
         _cache.Resize(digest.Size, digest.SizeReadAt);
+        _cache.HeardTime(digest.AsOf, _time.GetElapsedTime(0, digest.Round));
         var (ours, theirs) = (_cache.Digest(), digest.Buckets);
         var differ = Enumerable.Range(0, Math.Max(theirs.Count, ours.Length))
             .Where(bucket => theirs.ElementAtOrDefault(bucket) != ours.ElementAtOrDefault(bucket))

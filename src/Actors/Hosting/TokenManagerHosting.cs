@@ -226,6 +226,9 @@ public static class TokenManagerHosting
     private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
         .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(
             TokenCacheActor.Props(
-                resolver.GetService<TokenCache>(), registry.Get<TokenPoolActor>(), registry.Get<TokenActor>()),
+                resolver.GetService<TokenCache>(),
+                resolver.GetService<TimeProvider>(),
+                registry.Get<TokenPoolActor>(),
+                registry.Get<TokenActor>()),
             "token-cache")));
 }

@@ -27,7 +27,7 @@ internal sealed class Activations(
 
     public int Count => _byUsage.Count;
 
-    public bool AnyWaitsForToken => _waitingForToken.Count > 0;
+    public int WaitingForToken => _waitingForToken.Count;
 
     public Activation? Find(Guid usageId) => _byUsage.GetValueOrDefault(usageId);
 
@@ -59,7 +59,8 @@ internal sealed class Activations(
         }
 
         activation.Callers.Add(caller);
-        activation.GivesUpAt = caller.GivesUpAt;
+        if (caller.GivesUpAt > activation.GivesUpAt)
+            activation.GivesUpAt = caller.GivesUpAt;
     }
 
     /// <summary>There is no token to be had.</summary>

@@ -12,7 +12,7 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
     private Clear? _clear;
     private Clear? _next;
 
-    public void Request(Caller caller, TimeSpan now)
+    public void Request(Caller caller)
     {
         if (_clear is not null && outbox.IsFull)
         {
@@ -23,7 +23,7 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
         var clear = _clear is null ? new Clear() : _next ??= new Clear();
         clear.Callers.Add(outbox.Hold(caller));
         if (_clear is null)
-            Begin(clear, now);
+            Begin(clear);
     }
 
     /// <summary>The books are what the ledger says: now it is known what there is to end.</summary>
@@ -33,6 +33,13 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
             return;
 
         clear.AwaitsLoad = false;
+        outbox.DropLate(clear.Callers, now);
+        if (clear.Callers.Count == 0)
+        {
+            End(now);
+            return;
+        }
+
         clear.GivesUpAt = now + PoolDecider.CallerPatience;
         foreach (var slot in books.LongestHeld)
             clear.Left.Enqueue((slot, slot.Usage!.UsageId));
@@ -51,6 +58,7 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
 
     public void Tick(TimeSpan now)
     {
+        DropLateNext(now);
         if (_clear is not { } clear || clear.GivesUpAt > now)
             return;
 
@@ -58,11 +66,14 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
         Finish(clear, new PoolAnswer.Unavailable(OutcomeUnknown: true), now);
     }
 
-    /// <summary>First the ledger is read: a clear ends what runs, and not only what is known here.</summary>
-    private void Begin(Clear clear, TimeSpan now)
+    /// <summary>
+    /// First the ledger is read: a clear ends what runs, and not only what is known here. It must have begun while somebody
+    /// waits for it: another pool may have answered it since, and what was granted after that is none of its business.
+    /// </summary>
+    private void Begin(Clear clear)
     {
         _clear = clear;
-        clear.GivesUpAt = now + PoolDecider.CallerPatience;
+        clear.GivesUpAt = clear.Callers.Max(caller => caller.GivesUpAt);
         clear.AwaitsLoad = true;
         outbox.Add(new PoolEffect.Reload());
     }
@@ -96,9 +107,25 @@ internal sealed class Clears(PoolBooks books, PoolOutbox outbox, Releases releas
                 answer = new PoolAnswer.Cleared(0);
         }
 
+        End(now);
+    }
+
+    private void End(TimeSpan now)
+    {
+        DropLateNext(now);
         (_clear, var next) = (null, _next);
         _next = null;
         if (next is not null)
-            Begin(next, now);
+            Begin(next);
+    }
+
+    private void DropLateNext(TimeSpan now)
+    {
+        if (_next is not { } next)
+            return;
+
+        outbox.DropLate(next.Callers, now);
+        if (next.Callers.Count == 0)
+            _next = null;
     }
 }

@@ -15,4 +15,7 @@ internal sealed class DatabaseTime
     public void Heard(DateTimeOffset readAt, TimeSpan now) => (_readAt, _heardAt) = (readAt, now);
 
     public DateTimeOffset At(TimeSpan now) => _readAt + (now - _heardAt);
+
+    /// <summary>When the database's clock says so, on the clock on which it was heard.</summary>
+    public TimeSpan When(DateTimeOffset moment) => _heardAt + (moment - _readAt);
 }

@@ -54,6 +54,9 @@ internal sealed class PoolDecider
     public void Load(PoolImage image, TimeSpan now)
     {
         _books.Load(image, now);
+
+        // After an absence nobody is served or evicted for those who have given up meanwhile.
+        _activations.Tick(now);
         _clears.Loaded(now);
         _activations.ServeWaiting(now);
     }
@@ -68,15 +71,15 @@ internal sealed class PoolDecider
     // ---- requests
 
     /// <summary>A gateway asks for a token.</summary>
-    public void Activate(PoolRequest.ActivateToken request, object from, TimeSpan now) =>
-        _admission.Admit(request, CallerAt(from, now), now);
+    public void Activate(PoolRequest.ActivateToken request, Caller caller, TimeSpan now) =>
+        _admission.Admit(request, caller, now);
 
     /// <summary>A holder gives its token back.</summary>
-    public void ReleaseToken(PoolRequest.ReleaseToken request, object from, TimeSpan now) =>
-        _releases.Request(request, CallerAt(from, now), now);
+    public void ReleaseToken(PoolRequest.ReleaseToken request, Caller caller, TimeSpan now) =>
+        _releases.Request(request, caller, now);
 
     /// <summary>An operator ends everything.</summary>
-    public void ClearTokens(object from, TimeSpan now) => _clears.Request(CallerAt(from, now), now);
+    public void ClearTokens(Caller caller) => _clears.Request(caller);
 
     // ---- what tokens say
 
@@ -129,7 +132,7 @@ internal sealed class PoolDecider
             case TokenAnswer.Failed(_, var usageId, var outcomeUnknown):
                 _ledger.Doubt();
                 var isReleasing = _releases.Failed(
-                    slot.TokenId, usageId, outcomeUnknown, somebodyWaitsForToken: _activations.AnyWaitsForToken, now);
+                    slot.TokenId, usageId, outcomeUnknown, _activations.WaitingForToken, now);
                 // The failure may be the release's: then it says nothing of the activation of the same usage.
                 _activations.Failed(slot, usageId, outcomeUnknown || isReleasing, now);
                 break;
@@ -182,7 +185,7 @@ internal sealed class PoolDecider
             _outbox.Tell(new TokenCommand.Wake(slot.TokenId));
 
         _activations.Tick(now);
-        _releases.Tick(now);
+        _releases.Tick(_activations.WaitingForToken, now);
         _clears.Tick(now);
         _activations.ServeWaiting(now);
     }
@@ -201,6 +204,4 @@ internal sealed class PoolDecider
 
     private void AdmitAgain(PoolRequest.ActivateToken request, Caller caller, TimeSpan now) =>
         _admission.Admit(request, caller, now);
-
-    private static Caller CallerAt(object from, TimeSpan now) => new(from, now + CallerPatience);
 }

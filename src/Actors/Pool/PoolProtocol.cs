@@ -7,6 +7,11 @@ internal abstract record PoolRequest : IWireMessage
 {
     private PoolRequest() { }
 
+    /// <summary>
+    /// By the database's clock: nobody waits for it any more, and another pool may have answered it. Null: nobody knows.
+    /// </summary>
+    public DateTimeOffset? NotAfter { get; init; }
+
     /// <summary>Lend a free token to a user.</summary>
     /// <param name="UserId">Who.</param>
     /// <param name="UsageId">The identity of the grant.</param>

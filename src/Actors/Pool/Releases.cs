@@ -60,7 +60,7 @@ internal sealed class Releases(PoolBooks books, PoolOutbox outbox, LedgerHealth 
 
     /// <summary>The token could not do it.</summary>
     /// <returns>False if nothing of the kind is under way.</returns>
-    public bool Failed(Guid tokenId, Guid usageId, bool outcomeUnknown, bool somebodyWaitsForToken, TimeSpan now)
+    public bool Failed(Guid tokenId, Guid usageId, bool outcomeUnknown, int waitingForToken, TimeSpan now)
     {
         if (!_releases.TryGetValue((tokenId, usageId), out var release))
             return false;
@@ -68,13 +68,8 @@ internal sealed class Releases(PoolBooks books, PoolOutbox outbox, LedgerHealth 
         release.OutcomeUnknown |= outcomeUnknown;
         release.NextAsk = now + Retry.AfterFailure(release.Asks);
 
-        // Nobody is evicted later for the sake of those who have given up by now.
-        if (release is { Reason: EndReason.Evicted, OutcomeUnknown: false, Callers.Count: 0, Clear: null } &&
-            !somebodyWaitsForToken)
-        {
+        if (!release.OutcomeUnknown && IsPointless(release, waitingForToken))
             Finish(tokenId, usageId, usage: null);
-        }
-
         return true;
     }
 
@@ -94,7 +89,7 @@ internal sealed class Releases(PoolBooks books, PoolOutbox outbox, LedgerHealth 
     }
 
     /// <summary>Asks again, and lets go of callers that have surely given up.</summary>
-    public void Tick(TimeSpan now)
+    public void Tick(int waitingForToken, TimeSpan now)
     {
         // What was removed still costs its place when the rest is walked.
         if (_releases.Count == 0)
@@ -105,11 +100,25 @@ internal sealed class Releases(PoolBooks books, PoolOutbox outbox, LedgerHealth 
         {
             outbox.DropLate(release.Callers, now);
             if (IsForgotten(release))
+            {
                 Finish(release.TokenId, release.UsageId, usage: null);
+            }
+            else if (release.NextAsk <= now && IsPointless(release, waitingForToken))
+            {
+                // It may have been carried out all the same: the token says how it stands.
+                Finish(release.TokenId, release.UsageId, usage: null);
+                outbox.Tell(new TokenCommand.Wake(release.TokenId));
+            }
             else if (release.NextAsk <= now)
+            {
                 Ask(release, now);
+            }
         }
     }
+
+    /// <summary>Nobody is evicted later for the sake of those who have given up by now.</summary>
+    private bool IsPointless(Release release, int waitingForToken) =>
+        release is { Reason: EndReason.Evicted, Callers.Count: 0, Clear: null } && Evicting > waitingForToken;
 
     /// <summary>Nobody waits for it, and it names no usage that is known to run.</summary>
     private bool IsForgotten(Release release) =>

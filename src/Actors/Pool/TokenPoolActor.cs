@@ -15,6 +15,9 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
+    // A process that was stopped, or starved: the others may have gone on without it.
+    private static readonly TimeSpan LongestAbsence = TimeSpan.FromSeconds(2);
+
     private readonly PoolSettings _settings;
     private readonly ILedger _ledger;
     private readonly TimeProvider _time;
@@ -25,9 +28,11 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private int _size;
     private DateTimeOffset _sizeReadAt;
+    private bool _isReady;
     private bool _loading;
     private bool _loadAgain;
-    private DateTimeOffset _rebuiltAt;
+    private DateTimeOffset? _rebuiltAt;
+    private TimeSpan _tickedAt;
 
     public TokenPoolActor(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens)
     {
@@ -67,23 +72,49 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     protected override void PreStart()
     {
+        _tickedAt = Now;
+        Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
+        Timers.StartPeriodicTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
         Load();
     }
 
-    protected override void OnReceive(object message) => Starting(message);
+    protected override void OnReceive(object message)
+    {
+        if (Now - _tickedAt > LongestAbsence)
+            StartAgain();
+        if (message is Timer.Tick)
+            _tickedAt = Now;
+
+        if (_isReady)
+            Ready(message);
+        else
+            Starting(message);
+    }
+
+    /// <summary>What is remembered is as old as the absence, and so is what the ledger was asked before it.</summary>
+    private void StartAgain()
+    {
+        _log.Warning("The pool was away for {0}, and reads the ledger again.", Now - _tickedAt);
+        _tickedAt = Now;
+        _isReady = false;
+        Load();
+    }
 
     // Until the ledger has been read, requests wait; nobody is refused because of what is not known yet.
     private void Starting(object message)
     {
         switch (message)
         {
+            case Loaded when _loadAgain:
+                _loading = false;
+                Load();
+                break;
+
             case Loaded(var image):
                 _loading = false;
                 TakeOver(image);
-                _rebuiltAt = image.ReadAt;
-                Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
-                Timers.StartPeriodicTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
-                Become(Ready);
+                _rebuiltAt ??= image.ReadAt;
+                _isReady = true;
                 var status = _pool.StatusAt(Now);
                 _log.Info(
                     "The pool is here and ready: {0} tokens, {1} of them active", status.Total, status.Active);
@@ -101,14 +132,19 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 Load();
                 break;
 
-            case PoolQuery:
+            case Timer.CheckLedger:
+                CheckLedger();
+                break;
+
+            // Its clock may be as old as the absence; the next one comes soon.
+            case PoolQuery or Timer.Tick or Timer.Sweep or Swept or Failed:
                 break;
 
             case PoolRequest when _early.Count >= _settings.MaxWaiting:
                 Sender.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
                 break;
 
-            case PoolRequest or TokenAnswer:
+            case PoolRequest or TokenAnswer or LookedUp or Checked:
                 _early.Enqueue((message, Sender, Now));
                 break;
 
@@ -120,12 +156,24 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private void HandleEarly(object message, IActorRef sender, TimeSpan at)
     {
-        if (message is TokenAnswer answer)
-            _pool.TokenAnswered(answer, Now);
-        else if (Now - at < PoolDecider.CallerPatience)
-            Handle((PoolRequest)message, sender);
-        else
-            sender.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        switch (message)
+        {
+            case PoolRequest request:
+                Handle(request, sender, at);
+                break;
+            case TokenAnswer answer:
+                _pool.TokenAnswered(answer, Now);
+                break;
+            case LookedUp lookedUp:
+                Handle(lookedUp);
+                break;
+            case Checked { ReadAt: var readAt }:
+                LedgerChecked(answers: readAt is not null);
+                break;
+            default:
+                Unhandled(message);
+                break;
+        }
     }
 
     private void Ready(object message)
@@ -133,7 +181,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         switch (message)
         {
             case PoolRequest request:
-                Handle(request, Sender);
+                Handle(request, Sender, Now);
                 break;
 
             case TokenAnswer answer:
@@ -188,8 +236,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 TakeOver(image);
                 break;
 
-            case LookedUp(var usageId, var answered, var row, var askedAt):
-                _pool.UsageLookedUp(usageId, answered, row, askedAt, Now);
+            case LookedUp lookedUp:
+                Handle(lookedUp);
                 break;
 
             case Timer.CheckLedger:
@@ -198,12 +246,11 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
             case Checked { ReadAt: { } readAt }:
                 _databaseTime.Heard(readAt, Now);
-                _pool.LedgerChecked(answers: true, Now);
+                LedgerChecked(answers: true);
                 break;
 
             case Checked:
-                _pool.LedgerChecked(answers: false, Now);
-                Timers.StartSingleTimer(Timer.CheckLedger, Timer.CheckLedger, RetryInterval);
+                LedgerChecked(answers: false);
                 break;
 
             case Failed { Step: Timer.Load } failed:
@@ -222,23 +269,42 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         CarryOut();
     }
 
-    private void Handle(PoolRequest request, IActorRef sender)
+    private void Handle(PoolRequest request, IActorRef sender, TimeSpan cameAt)
     {
+        var caller = new Caller(sender, cameAt + PoolDecider.CallerPatience);
+        if (request.NotAfter is { } notAfter && _databaseTime.When(notAfter) is var limit && limit < caller.GivesUpAt)
+            caller = caller with { GivesUpAt = limit };
+        if (caller.GivesUpAt <= Now)
+        {
+            sender.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+            return;
+        }
+
         switch (request)
         {
             case PoolRequest.ActivateToken activate:
-                _pool.Activate(activate, sender, Now);
+                _pool.Activate(activate, caller, Now);
                 break;
             case PoolRequest.ReleaseToken release:
-                _pool.ReleaseToken(release, sender, Now);
+                _pool.ReleaseToken(release, caller, Now);
                 break;
             case PoolRequest.ClearTokens:
-                _pool.ClearTokens(sender, Now);
+                _pool.ClearTokens(caller);
                 break;
             default:
                 Unhandled(request);
                 break;
         }
+    }
+
+    private void Handle(LookedUp answer) =>
+        _pool.UsageLookedUp(answer.UsageId, answer.Answered, answer.Row, answer.AskedAt, Now);
+
+    private void LedgerChecked(bool answers)
+    {
+        _pool.LedgerChecked(answers, Now);
+        if (!answers)
+            Timers.StartSingleTimer(Timer.CheckLedger, Timer.CheckLedger, RetryInterval);
     }
 
     private void CarryOut()

@@ -111,17 +111,27 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case "pool/activate/v1":
                 {
                     var m = Wire.ActivateToken.Parser.ParseFrom(bytes);
-                    return new PoolRequest.ActivateToken(Id(m.UserId), Id(m.UsageId), m.CallerChoseUsageId);
+                    return new PoolRequest.ActivateToken(Id(m.UserId), Id(m.UsageId), m.CallerChoseUsageId)
+                    {
+                        NotAfter = m.HasNotAfter ? Time(m.NotAfter) : null,
+                    };
                 }
 
             case "pool/release/v1":
                 {
                     var m = Wire.ReleaseToken.Parser.ParseFrom(bytes);
-                    return new PoolRequest.ReleaseToken(Id(m.TokenId), Id(m.UsageId));
+                    return new PoolRequest.ReleaseToken(Id(m.TokenId), Id(m.UsageId))
+                    {
+                        NotAfter = m.HasNotAfter ? Time(m.NotAfter) : null,
+                    };
                 }
 
             case "pool/clear/v1":
-                return new PoolRequest.ClearTokens();
+                {
+                    var m = Wire.ClearTokens.Parser.ParseFrom(bytes);
+                    return new PoolRequest.ClearTokens { NotAfter = m.HasNotAfter ? Time(m.NotAfter) : null };
+                }
+
             case "pool/get-digest/v1":
                 return new PoolQuery.GetDigest(Wire.GetDigest.Parser.ParseFrom(bytes).Round);
             case "pool/get-bucket/v1":
@@ -245,15 +255,9 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             Current = MaybeUsage(c.Current),
         },
 
-        PoolRequest.ActivateToken r => new Wire.ActivateToken
-        {
-            UserId = Bytes(r.UserId),
-            UsageId = Bytes(r.UsageId),
-            CallerChoseUsageId = r.CallerChoseUsageId,
-        },
-        PoolRequest.ReleaseToken r => new Wire.ReleaseToken { TokenId = Bytes(r.TokenId), UsageId = Bytes(r.UsageId) },
+        PoolRequest r => ToWire(r),
         PoolQuery.GetDigest q => new Wire.GetDigest { Round = q.Round },
-        PoolRequest.ClearTokens or PoolQuery.GetStatus => new Wire.Empty(),
+        PoolQuery.GetStatus => new Wire.Empty(),
         PoolAnswer a => ToWire(a),
         PoolQuery.GetBucket q => new Wire.GetBucket { Bucket = q.Bucket, Round = q.Round },
         PoolDigest d => new Wire.PoolDigest
@@ -286,6 +290,38 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         if (command.NotAfter is { } notAfter)
             wire.NotAfter = Micros(notAfter);
         return wire;
+    }
+
+    private static IMessage ToWire(PoolRequest request)
+    {
+        switch (request)
+        {
+            case PoolRequest.ActivateToken r:
+                {
+                    var wire = new Wire.ActivateToken
+                    {
+                        UserId = Bytes(r.UserId),
+                        UsageId = Bytes(r.UsageId),
+                        CallerChoseUsageId = r.CallerChoseUsageId,
+                    };
+                    if (r.NotAfter is { } notAfter)
+                        wire.NotAfter = Micros(notAfter);
+                    return wire;
+                }
+
+            case PoolRequest.ReleaseToken r:
+                {
+                    var wire = new Wire.ReleaseToken { TokenId = Bytes(r.TokenId), UsageId = Bytes(r.UsageId) };
+                    if (r.NotAfter is { } notAfter)
+                        wire.NotAfter = Micros(notAfter);
+                    return wire;
+                }
+
+            case PoolRequest.ClearTokens r:
+                return r.NotAfter is { } limit ? new Wire.ClearTokens { NotAfter = Micros(limit) } : new Wire.ClearTokens();
+            default:
+                throw new UnreachableException($"{request}");
+        }
     }
 
     private static Wire.TokenAnswer ToWire(TokenAnswer answer)

@@ -2,6 +2,7 @@ using System.Text;
 using Akka.Actor;
 using Akka.TestKit;
 using Akka.TestKit.Xunit2;
+using Microsoft.Extensions.Time.Testing;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
@@ -25,6 +26,7 @@ public sealed class TokenCacheActorSpecs : TestKit
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(250);
 
     private readonly TokenCache _cache = new(new TextRenderer());
+    private readonly FakeTimeProvider _time = new();
     private readonly PoolDecider _books = new(new PoolSettings { Size = 3 });
     private readonly TestProbe _pool;
     private readonly TestProbe _tokens;
@@ -38,7 +40,7 @@ public sealed class TokenCacheActorSpecs : TestKit
         Load(3);
         _pool = CreateTestProbe();
         _tokens = CreateTestProbe();
-        _actor = Sys.ActorOf(TokenCacheActor.Props(_cache, _pool, _tokens));
+        _actor = Sys.ActorOf(TokenCacheActor.Props(_cache, _time, _pool, _tokens));
     }
 
     [Fact]
@@ -47,6 +49,20 @@ public sealed class TokenCacheActorSpecs : TestKit
         Assert.False(_cache.IsPrimed);
         await PrimeAsync();
         Assert.Equal("0:0", Encoding.UTF8.GetString(_cache.Details(Make.Token(0))!));
+    }
+
+    [Fact]
+    public async Task The_databases_time_is_counted_from_when_the_pool_was_asked_for_it()
+    {
+        Assert.Null(_cache.DatabaseTimeAt(_time.GetElapsedTime(0)));
+        await PrimeAsync();
+        _time.Advance(TimeSpan.FromSeconds(5));
+        var question = await QuestionAsync(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(3));
+        _databaseTime = Make.Start.AddSeconds(7);
+        TellDigest(question);
+        await AwaitAssertAsync(() =>
+            Assert.Equal(Make.Start.AddSeconds(10), _cache.DatabaseTimeAt(_time.GetElapsedTime(0))));
     }
 
     [Fact]

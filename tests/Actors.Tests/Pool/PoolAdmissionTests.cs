@@ -195,7 +195,7 @@ public sealed class PoolAdmissionTests : PoolFixture
         Activate(2);
         Take();
         Activate(3);
-        Pool.ReleaseToken(new PoolRequest.ReleaseToken(Make.Token(0), Make.Usage(9)), "release", Now);
+        Pool.ReleaseToken(new PoolRequest.ReleaseToken(Make.Token(0), Make.Usage(9)), Caller("release"), Now);
         Assert.Equal(
             [
                 Reply("3", new PoolAnswer.Unavailable(OutcomeUnknown: false)),

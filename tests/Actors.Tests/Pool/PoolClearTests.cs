@@ -12,7 +12,7 @@ public sealed class PoolClearTests : PoolFixture
     {
         Load(3);
         Lend(1);
-        Pool.ClearTokens("c", Now);
+        Pool.ClearTokens(Caller("c"));
         Assert.Equal([new PoolEffect.Reload()], Take());
         Pool.Load(new PoolImage(3, [Known(0, Make.Open(0, 1, 1)), Known(1, Make.Open(1, 4, 9)), Known(2)]), Now);
         Assert.Equivalent(
@@ -28,7 +28,7 @@ public sealed class PoolClearTests : PoolFixture
     {
         Load(1);
         Lend(1);
-        Pool.ClearTokens("c", Now);
+        Pool.ClearTokens(Caller("c"));
         Take();
         Tick(PoolDecider.CallerPatience - TimeSpan.FromTicks(1));
         Assert.Empty(Take());
@@ -43,7 +43,7 @@ public sealed class PoolClearTests : PoolFixture
     public void Clearing_an_idle_pool_counts_nothing()
     {
         Load(2);
-        Pool.ClearTokens("c", Now);
+        Pool.ClearTokens(Caller("c"));
         Assert.Equal([new PoolEffect.Reload()], Take());
         Load(2);
         Assert.Equal([Reply("c", new PoolAnswer.Cleared(0))], Take());
@@ -71,9 +71,9 @@ public sealed class PoolClearTests : PoolFixture
     {
         Load(1);
         Lend(1);
-        Pool.ClearTokens("first", Now);
-        Pool.ClearTokens("second", Now);
-        Pool.ClearTokens("third", Now);
+        Pool.ClearTokens(Caller("first"));
+        Pool.ClearTokens(Caller("second"));
+        Pool.ClearTokens(Caller("third"));
         Assert.Equal([new PoolEffect.Reload()], Take());
         Load(1);
         Assert.Equal([Close(0, 1, EndReason.Cleared)], Take());
@@ -86,6 +86,55 @@ public sealed class PoolClearTests : PoolFixture
         Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 2, 2, EndReason.Cleared)));
         Assert.Equal(
             [Reply("second", new PoolAnswer.Cleared(1)), Reply("third", new PoolAnswer.Cleared(0))], Take());
+        Assert.Equal(0, Books().Waiting);
+    }
+
+    [Fact]
+    public void Clears_that_nobody_waits_for_any_more_are_not_begun()
+    {
+        Load(1);
+        Lend(1);
+        Pool.ClearTokens(Caller("first"));
+        Pool.ClearTokens(Caller("second"));
+        Assert.Equal([new PoolEffect.Reload()], Take());
+
+        // It was asleep; somebody else has cleared meanwhile, and another user was granted the token.
+        Tick(60 * Second);
+        var effects = Take();
+        Assert.Contains(Reply("first", new PoolAnswer.Unavailable(OutcomeUnknown: true)), effects);
+        Assert.Contains(Reply("second", new PoolAnswer.Unavailable(OutcomeUnknown: true)), effects);
+        Assert.DoesNotContain(new PoolEffect.Reload(), effects);
+        Pool.Load(new PoolImage(1, [Known(0, Make.Open(0, 2, 2))]), Now);
+        Assert.Empty(Take());
+        Assert.Equal((0, 1, 0, 0), Books());
+    }
+
+    [Fact]
+    public void A_clear_whose_ledger_is_read_too_late_ends_nothing()
+    {
+        Load(1);
+        Lend(1);
+        Pool.ClearTokens(Caller("c"));
+        Take();
+        Now += PoolDecider.CallerPatience;
+        Load(1);
+        Assert.Equal([Reply("c", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+    }
+
+    [Fact]
+    public void A_clear_that_waited_too_long_for_the_one_before_it_is_not_begun()
+    {
+        Load(2);
+        Lend(1, 2);
+        Clear("first", size: 2);
+        Take();
+        Pool.ClearTokens(Caller("second"));
+        Now += Second;
+        Answer(new TokenAnswer.Ended(Make.Token(0), Make.Ended(0, 1, 1, EndReason.Cleared)));
+        Now += PoolDecider.CallerPatience - Second;
+        Answer(new TokenAnswer.Ended(Make.Token(1), Make.Ended(1, 1, 2, EndReason.Cleared)));
+        Assert.Equal(
+            [Reply("first", new PoolAnswer.Cleared(2)), Reply("second", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
         Assert.Equal(0, Books().Waiting);
     }
 

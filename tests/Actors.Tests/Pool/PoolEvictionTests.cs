@@ -1,3 +1,4 @@
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
@@ -77,19 +78,72 @@ public sealed class PoolEvictionTests : PoolFixture
     }
 
     [Theory]
-    [InlineData(true, false)]
-    [InlineData(false, true)]
-    public void An_eviction_that_failed_goes_on_while_somebody_waits_or_its_outcome_is_unknown(bool waits, bool outcomeUnknown)
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_eviction_that_failed_goes_on_while_somebody_waits(bool outcomeUnknown)
     {
         Evicting(1);
         Lend(1);
         Activate(2);
-        Tick(waits ? Second : PoolDecider.CallerPatience);
+        Tick(Second);
         Take();
         Answer(new TokenAnswer.Failed(Make.Token(0), Make.Usage(1), outcomeUnknown));
         Take();
         Tick(2 * Second);
         Assert.Contains(Close(0, 1, EndReason.Evicted), Take());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_eviction_of_unknown_outcome_is_not_asked_for_again_when_nobody_waits_any_more(bool answered)
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2);
+        Tick(PoolDecider.CallerPatience - TimeSpan.FromTicks(1));
+        Take();
+        Tick(TimeSpan.FromTicks(1));
+        Take();
+        if (answered)
+            Answer(new TokenAnswer.Failed(Make.Token(0), Make.Usage(1), OutcomeUnknown: true));
+        Take();
+        Tick(3 * Second);
+
+        // What became of it, its token says.
+        Assert.Equal([Wake(0)], Take());
+        Tick(10 * Second);
+        Assert.DoesNotContain(Close(0, 1, EndReason.Evicted), Take());
+        Assert.Equal((0, 1, 0, 0), Books());
+    }
+
+    [Fact]
+    public void Of_two_evictions_one_goes_on_while_one_request_waits()
+    {
+        Evicting(2);
+        Lend(1, 2);
+        Activate(3);
+        Tick(2 * Second);
+        Activate(4);
+        Take();
+        Tick(PoolDecider.CallerPatience - (2 * Second));
+        Take();
+        Tick(1.5 * Second);
+        Assert.Single(Take().OfType<PoolEffect.TellToken>(), told => told.Command is TokenCommand.Release);
+    }
+
+    [Fact]
+    public void After_an_absence_nobody_is_served_or_evicted_for_those_who_have_given_up()
+    {
+        Evicting(1);
+        Lend(1);
+        Activate(2);
+        Take();
+        Now += 60 * Second;
+        Pool.Load(new PoolImage(1, [Known(0, Make.Open(0, 2, 9))]), Now);
+        Assert.Equal([Reply("2", new PoolAnswer.Unavailable(OutcomeUnknown: false))], Take());
+        Answer(new TokenAnswer.Standing(Make.Token(0), 2, null));
+        Assert.Empty(Take());
     }
 
     [Fact]

@@ -47,10 +47,10 @@ public abstract class PoolFixture
     }
 
     private protected void Activate(int usage, int? user = null, bool chosen = false, string? from = null) => Pool.Activate(
-        new PoolRequest.ActivateToken(Make.User(user ?? usage), Make.Usage(usage), chosen), from ?? $"{usage}", Now);
+        new PoolRequest.ActivateToken(Make.User(user ?? usage), Make.Usage(usage), chosen), Caller(from ?? $"{usage}"), Now);
 
     private protected void Release(int token, int usage) => Pool.ReleaseToken(
-        new PoolRequest.ReleaseToken(Make.Token(token), Make.Usage(usage)), $"r{usage}", Now);
+        new PoolRequest.ReleaseToken(Make.Token(token), Make.Usage(usage)), Caller($"r{usage}"), Now);
 
     private protected void LookedUp(int usage, UsageRow? row, TimeSpan? askedAt = null) =>
         Pool.UsageLookedUp(Make.Usage(usage), answered: true, row, askedAt ?? Now, Now);
@@ -61,10 +61,12 @@ public abstract class PoolFixture
     /// <summary>Clears, and the ledger has nothing newer than what the pool knows.</summary>
     private protected void Clear(string from, int size)
     {
-        Pool.ClearTokens(from, Now);
+        Pool.ClearTokens(Caller(from));
         Assert.Equal(new PoolEffect.Reload(), Take()[^1]);
         Load(size);
     }
+
+    private protected Caller Caller(string from) => new(from, Now + PoolDecider.CallerPatience);
 
     private protected void Answer(TokenAnswer answer) => Pool.TokenAnswered(answer, Now);
 

@@ -226,7 +226,7 @@ public sealed class PoolHeldRefusalTests : PoolFixture
         Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
         Assert.Empty(Take());
         LookedUp(1, row: null);
-        Assert.Equal(1, Pool.StatusAt(Now).InFlight); // The eviction, which its token has not answered.
+        Assert.Equal(0, Pool.StatusAt(Now).InFlight);
         Assert.Equal((1, 0, 0, 0), Books());
     }
 

@@ -38,8 +38,8 @@ public sealed class PoolWorldTests
         private static readonly TimeSpan Lease = TimeSpan.FromSeconds(6);
         private static readonly TimeSpan LongestLedgerCall = TimeSpan.FromSeconds(1);
 
-        // Patience, one ask that was made in the last moment of it, and a look-up for the refusal that came of it.
-        private static readonly TimeSpan LongestAnswer = PoolDecider.CallerPatience + TimeSpan.FromSeconds(2.5) + LongestLedgerCall;
+        // One ask that was made in the last moment of patience, and a look-up for the refusal that came of it.
+        private static readonly TimeSpan LastAsk = TimeSpan.FromSeconds(2.5) + LongestLedgerCall;
 
         private readonly PoolSettings _settings;
         private readonly LedgerModel _ledger = new();
@@ -53,7 +53,7 @@ public sealed class PoolWorldTests
         private readonly int[] _asking = new int[Tokens];
 
         private readonly PriorityQueue<Action, (TimeSpan, int)> _toPool = new();
-        private readonly Dictionary<int, (PoolRequest Request, TimeSpan At)> _open = [];
+        private readonly Dictionary<int, (PoolRequest Request, TimeSpan GivesUpAt, TimeSpan Slept)> _open = [];
 
         // What a pool that is gone has asked may still be carried out until then, or was; its successor does not know of
         // it, unless it can ask the ledger.
@@ -65,6 +65,7 @@ public sealed class PoolWorldTests
         private PoolDecider _pool;
         private TimeSpan _now = TimeSpan.FromHours(1);
         private TimeSpan _nextSweep;
+        private TimeSpan _slept;
         private uint _chance;
         private bool _calm;
         private bool _outage;
@@ -120,6 +121,9 @@ public sealed class PoolWorldTests
                 case 25:
                     Pass(TimeSpan.FromSeconds(1 + (b / 3.0)));
                     break;
+                case 26 when !_outage:
+                    Sleep(TimeSpan.FromSeconds(2 + (b * b / 2)));
+                    break;
                 default:
                     break;
             }
@@ -131,7 +135,7 @@ public sealed class PoolWorldTests
         public void Heal()
         {
             (_calm, _outage, _size) = (true, false, 4);
-            Pass(LongestAnswer + (Lease * 2));
+            Pass(PoolDecider.CallerPatience + LastAsk + (Lease * 2));
             // What only a pool that is gone was told, a cache knows better, and makes the token say it again.
             for (var token = 0; token < Tokens; token++)
                 _inboxes[token].Enqueue((_now, new TokenCommand.Wake(Make.Token(token)), _pools));
@@ -162,13 +166,9 @@ public sealed class PoolWorldTests
 
         private void Pass(TimeSpan span)
         {
-            var step = TimeSpan.FromMilliseconds(25);
             for (var end = _now + span; _now < end;)
             {
-                _now += step;
-                _ledger.Now += step;
-                for (var token = 0; token < Tokens; token++)
-                    RunToken(token);
+                Step();
                 while (_toPool.TryPeek(out var arrive, out var due) && due.Item1 <= _now)
                 {
                     _toPool.Dequeue();
@@ -187,6 +187,25 @@ public sealed class PoolWorldTests
 
                 Check();
             }
+        }
+
+        /// <summary>The pool sleeps; when it wakes, it reads the ledger before it hears what came meanwhile.</summary>
+        private void Sleep(TimeSpan span)
+        {
+            for (var end = _now + span; _now < end;)
+                Step();
+            _slept += span;
+            _pool.Load(Image(), _now);
+            Carry();
+        }
+
+        private void Step()
+        {
+            var step = TimeSpan.FromMilliseconds(25);
+            _now += step;
+            _ledger.Now += step;
+            for (var token = 0; token < Tokens; token++)
+                RunToken(token);
         }
 
         // ---- tokens
@@ -286,8 +305,9 @@ public sealed class PoolWorldTests
 
         private void Request(PoolRequest request)
         {
-            var caller = _callers++;
-            _open.Add(caller, (request, _now));
+            // An ask that is sent again comes with what is left of its caller's time.
+            var caller = new Caller(_callers++, _now + PoolDecider.CallerPatience - Delay(3000));
+            _open.Add((int)caller.To, (request, caller.GivesUpAt, _slept));
             switch (request)
             {
                 case PoolRequest.ActivateToken activate:
@@ -298,7 +318,7 @@ public sealed class PoolWorldTests
                     _pool.ReleaseToken(release, caller, _now);
                     break;
                 default:
-                    _pool.ClearTokens(caller, _now);
+                    _pool.ClearTokens(caller);
                     break;
             }
 
@@ -396,7 +416,7 @@ public sealed class PoolWorldTests
                         $"{answer} for {request}, whose usage runs.");
                     Assert.False(
                         answer is PoolAnswer.Exhausted && _settings.WhenExhausted is WhenExhausted.EvictOldest &&
-                        _now < open.At + PoolDecider.CallerPatience,
+                        _now < open.GivesUpAt,
                         "A pool that evicts is never exhausted.");
                     break;
                 case (PoolRequest.ReleaseToken release, PoolAnswer.Ended(var ended)):
@@ -445,11 +465,11 @@ public sealed class PoolWorldTests
                     $"User {user} was refused usage {usage}, and got it afterwards.");
             }
 
-            foreach (var (caller, (request, at)) in _open)
+            foreach (var (caller, (request, givesUpAt, slept)) in _open)
             {
                 Assert.True(
-                    _now <= at + LongestAnswer || request is PoolRequest.ClearTokens,
-                    $"Caller {caller} still waits after {_now - at}: {request}");
+                    _now <= givesUpAt + LastAsk + (_slept - slept) || request is PoolRequest.ClearTokens,
+                    $"Caller {caller} still waits {_now - givesUpAt} after its time: {request}");
             }
         }
 

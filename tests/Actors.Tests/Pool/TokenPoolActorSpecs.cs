@@ -59,9 +59,8 @@ public sealed class TokenPoolActorSpecs : TestKit
         var gate = _ledger.Gate = new TaskCompletionSource();
         var pool = Start();
         pool.Tell(Activate(1), TestActor);
-        pool.Tell(new Identify("after it"), TestActor);
-        await ExpectMsgAsync<ActorIdentity>();
-        Advance(PoolDecider.CallerPatience);
+        await HeardAsync(pool);
+        await AdvanceAsync(pool, PoolDecider.CallerPatience);
         gate.SetResult();
         await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: false));
         await _tokens.ExpectNoMsgAsync(TimeSpan.Zero);
@@ -74,9 +73,9 @@ public sealed class TokenPoolActorSpecs : TestKit
         var pool = Start();
         await AwaitAssertAsync(() => Assert.Single(_ledger.Calls));
         _ledger.Failure = null;
-        await AwaitAssertAsync(() =>
+        await AwaitAssertAsync(async () =>
         {
-            Advance(TimeSpan.FromMilliseconds(250));
+            await AdvanceAsync(pool, TimeSpan.FromMilliseconds(250));
             Assert.True(_ledger.Calls.Length > 1);
         });
         await ReadyAsync(pool);
@@ -89,7 +88,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Make.Token(0), Make.User(1), 1, TimeSpan.FromSeconds(1))));
         await AwaitAssertAsync(async () =>
         {
-            Advance(_settings.SweepInterval);
+            await AdvanceAsync(pool, _settings.SweepInterval);
             await _tokens.ExpectMsgAsync(new TokenCommand.Wake(Make.Token(0)), TimeSpan.FromMilliseconds(200));
         });
         Assert.Equal(1, (await pool.Ask<PoolStatus>(new PoolQuery.GetStatus())).Active);
@@ -118,7 +117,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         _ledger.Failure = null;
         await AwaitAssertAsync(async () =>
         {
-            Advance(TimeSpan.FromMilliseconds(250));
+            await AdvanceAsync(pool, TimeSpan.FromMilliseconds(250));
             if (!_tokens.HasMessages)
                 pool.Tell(Activate(3), TestActor);
             await _tokens.ExpectMsgAsync<TokenCommand.Activate>(TimeSpan.FromMilliseconds(200));
@@ -143,7 +142,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         var loaded = _ledger.With(model => model.Now);
         Assert.Equal((loaded, 2, loaded), await StampAsync(pool));
 
-        Advance(TimeSpan.FromSeconds(3));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(3));
         Assert.Equal((loaded.AddSeconds(3), 2, loaded), await StampAsync(pool));
     }
 
@@ -155,7 +154,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         _ledger.With(model => model.Now -= TimeSpan.FromSeconds(2));
         await AwaitAssertAsync(async () =>
         {
-            Advance(_settings.SweepInterval);
+            await AdvanceAsync(pool, _settings.SweepInterval);
             var now = _ledger.With(model => model.Now);
             Assert.Equal((now, 1, now), await StampAsync(pool));
         });
@@ -165,7 +164,7 @@ public sealed class TokenPoolActorSpecs : TestKit
     public async Task An_ask_must_take_effect_within_a_second_and_a_half_by_the_databases_clock()
     {
         var pool = await StartAsync();
-        Advance(TimeSpan.FromSeconds(3));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(3));
         pool.Tell(Activate(1), TestActor);
         var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
         Assert.Equal(_ledger.With(model => model.Now) + TimeSpan.FromSeconds(1.5), ask.NotAfter);
@@ -188,7 +187,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         var pool = await StartAsync();
         var gate = _ledger.Gate = new TaskCompletionSource();
         _ledger.Tokens = [Make.Token(0), Make.Token(1), Make.Token(2)];
-        Advance(_settings.SweepInterval);
+        await AdvanceAsync(pool, _settings.SweepInterval);
         Assert.Equal(2, (await StampAsync(pool)).Size);
         gate.SetResult();
         await AwaitAssertAsync(async () => Assert.Equal(3, (await StampAsync(pool)).Size));
@@ -202,6 +201,133 @@ public sealed class TokenPoolActorSpecs : TestKit
         pool.Tell(new PoolQuery.GetBucket(7, 0), TestActor);
         var bucket = await ExpectMsgAsync<PoolBucket>();
         Assert.Equal((7, 0, 2), (bucket.Round, bucket.Bucket, bucket.Tokens.Count));
+    }
+
+    [Fact]
+    public async Task A_pool_that_was_asleep_claims_nothing_before_it_has_read_the_ledger_again()
+    {
+        var pool = await StartAsync();
+        var status = await pool.Ask<PoolStatus>(new PoolQuery.GetStatus());
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        Sleep(TimeSpan.FromSeconds(60));
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Make.Token(0), Make.User(1), 1, Make.Lease)));
+        pool.Tell(new PoolQuery.GetDigest(1), TestActor);
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        gate.SetResult();
+        await AwaitAssertAsync(async () =>
+        {
+            var digest = await pool.Ask<PoolDigest>(new PoolQuery.GetDigest(2), TimeSpan.FromMilliseconds(200));
+            Assert.Equal(Make.Start.AddSeconds(60), digest.AsOf);
+        });
+        var bucket = await pool.Ask<PoolBucket>(new PoolQuery.GetBucket(2, 0));
+        Assert.Equal(Make.Usage(1), bucket.Tokens[0].Current?.UsageId);
+
+        // It is still the same pool: a clear is not asked of it twice.
+        Assert.Equal(status.RebuiltAt, (await pool.Ask<PoolStatus>(new PoolQuery.GetStatus())).RebuiltAt);
+    }
+
+    [Fact]
+    public async Task What_was_read_of_the_ledger_before_the_pool_fell_asleep_does_not_count()
+    {
+        var pool = await StartAsync();
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        pool.Tell(new TokenAnswer.Standing(Make.Token(2), 0, Current: null));
+        await AwaitAssertAsync(() => Assert.Equal(2, _ledger.Calls.Count(call => call == "load")));
+        Sleep(TimeSpan.FromSeconds(60));
+        await HeardAsync(pool);
+        gate.SetResult();
+        await AwaitAssertAsync(async () =>
+        {
+            var digest = await pool.Ask<PoolDigest>(new PoolQuery.GetDigest(1), TimeSpan.FromMilliseconds(200));
+            Assert.Equal(Make.Start.AddSeconds(60), digest.AsOf);
+        });
+    }
+
+    [Fact]
+    public async Task A_pool_that_was_asleep_refuses_nobody_from_memory()
+    {
+        var pool = await StartAsync();
+        foreach (var usage in new[] { 1, 2 })
+        {
+            _ledger.With(model => model.Open(new OpenUsage(Make.Usage(usage), Make.Token(usage - 1), Make.User(usage), 1, Make.Lease)));
+            pool.Tell(new TokenAnswer.Standing(Make.Token(usage - 1), 1, Make.Row(Make.Open(usage - 1, 1, usage))));
+        }
+
+        pool.Tell(Activate(3), TestActor);
+        await ExpectMsgAsync<PoolAnswer.Exhausted>();
+        Sleep(TimeSpan.FromSeconds(60));
+        _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
+        pool.Tell(Activate(1) with { UsageId = Make.Usage(4) }, TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        Assert.Equal((Make.Token(0), Make.Usage(4)), (ask.TokenId, ask.UsageId));
+    }
+
+    [Fact]
+    public async Task Whoever_waited_when_the_pool_fell_asleep_hears_that_nobody_knows_and_what_is_under_way_is_not_lost()
+    {
+        var pool = await StartAsync();
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        Sleep(TimeSpan.FromSeconds(4));
+        await AwaitAssertAsync(async () =>
+        {
+            await AdvanceAsync(pool, TimeSpan.FromMilliseconds(25));
+            await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true), TimeSpan.FromMilliseconds(200));
+        });
+        Assert.Equal(1, (await pool.Ask<PoolStatus>(new PoolQuery.GetStatus())).Reserved);
+        Assert.Equal(ask.UsageId, (await _tokens.ExpectMsgAsync<TokenCommand.Activate>()).UsageId);
+    }
+
+    public static TheoryData<string> Requests() => ["activate", "release", "clear"];
+
+    [Theory]
+    [MemberData(nameof(Requests))]
+    public async Task What_nobody_waits_for_any_more_by_the_databases_clock_is_not_begun(string request)
+    {
+        var pool = await StartAsync();
+        Sleep(TimeSpan.FromSeconds(60));
+        PoolRequest late = request switch
+        {
+            "activate" => Activate(1),
+            "release" => new PoolRequest.ReleaseToken(Make.Token(0), Make.Usage(1)),
+            _ => new PoolRequest.ClearTokens(),
+        };
+        pool.Tell(late with { NotAfter = Make.Start.AddSeconds(60) }, TestActor);
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        await _tokens.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+        Assert.Equal(2, _ledger.Calls.Count(call => call == "load"));
+    }
+
+    [Fact]
+    public async Task Nobody_waits_longer_than_their_limit()
+    {
+        var pool = await StartAsync();
+        pool.Tell(Activate(1) with { NotAfter = Make.Start.AddSeconds(0.5) }, TestActor);
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.4));
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+
+        // The token's answer may be on its way.
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.7));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.1));
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true));
+    }
+
+    [Fact]
+    public async Task The_time_of_early_requests_counts_from_when_they_came()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        pool.Tell(Activate(1), TestActor);
+        await HeardAsync(pool);
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(3));
+        gate.SetResult();
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.7));
+        await ExpectNoMsgAsync(TimeSpan.FromMilliseconds(50));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.4));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.1));
+        await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true));
     }
 
     private async Task<(DateTimeOffset AsOf, int Size, DateTimeOffset SizeReadAt)> StampAsync(IActorRef pool)
@@ -218,7 +344,7 @@ public sealed class TokenPoolActorSpecs : TestKit
     public async Task The_status_says_where_the_pool_is_and_since_when()
     {
         var pool = await StartAsync();
-        Advance(TimeSpan.FromSeconds(5));
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(5));
 
         var status = await pool.Ask<PoolStatus>(new PoolQuery.GetStatus());
 
@@ -242,11 +368,29 @@ public sealed class TokenPoolActorSpecs : TestKit
         Assert.Equal(total, (await probe.ExpectMsgAsync<PoolStatus>(TimeSpan.FromMilliseconds(200))).Total);
     });
 
-    private void Advance(TimeSpan span)
+    private async Task AdvanceAsync(IActorRef pool, TimeSpan span)
+    {
+        for (var left = span; left > TimeSpan.Zero; left -= TimeSpan.FromSeconds(1))
+        {
+            var step = left < TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1);
+            Sleep(step);
+            ((TestScheduler)Sys.Scheduler).Advance(step);
+            await HeardAsync(pool);
+        }
+    }
+
+    /// <summary>Time passes, and none of it is heard of.</summary>
+    private void Sleep(TimeSpan span)
     {
         _ledger.With(model => model.Now += span);
         _time.Advance(span);
-        ((TestScheduler)Sys.Scheduler).Advance(span);
+    }
+
+    private async Task HeardAsync(IActorRef pool)
+    {
+        var probe = CreateTestProbe();
+        pool.Tell(new Identify("all that came before"), probe);
+        await probe.ExpectMsgAsync<ActorIdentity>();
     }
 
     private static PoolRequest.ActivateToken Activate(int usage) =>

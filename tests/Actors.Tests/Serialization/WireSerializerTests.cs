@@ -48,10 +48,12 @@ public sealed class WireSerializerTests
         [typeof(TokenAnswer.Standing)] = Gen.Select(Id, Gen.Long, Maybe(Row)).Select(x =>
             (object)new TokenAnswer.Standing(x.Item1, x.Item2, x.Item3)),
         [typeof(TokenChanged)] = Gen.Select(Id, Gen.Long, Maybe(AnyUsage)).Select(x => (object)new TokenChanged(x.Item1, x.Item2, x.Item3)),
-        [typeof(PoolRequest.ActivateToken)] = Gen.Select(Id, Id, Gen.Bool).Select(x =>
-            (object)new PoolRequest.ActivateToken(x.Item1, x.Item2, x.Item3)),
-        [typeof(PoolRequest.ReleaseToken)] = Gen.Select(Id, Id).Select(x => (object)new PoolRequest.ReleaseToken(x.Item1, x.Item2)),
-        [typeof(PoolRequest.ClearTokens)] = Gen.Const((object)new PoolRequest.ClearTokens()),
+        [typeof(PoolRequest.ActivateToken)] = Gen.Select(Id, Id, Gen.Bool, Maybe(AnyUsage)).Select(x =>
+            (object)new PoolRequest.ActivateToken(x.Item1, x.Item2, x.Item3) { NotAfter = x.Item4?.StartedAt }),
+        [typeof(PoolRequest.ReleaseToken)] = Gen.Select(Id, Id, Maybe(AnyUsage)).Select(x =>
+            (object)new PoolRequest.ReleaseToken(x.Item1, x.Item2) { NotAfter = x.Item3?.StartedAt }),
+        [typeof(PoolRequest.ClearTokens)] = Maybe(AnyUsage).Select(x =>
+            (object)new PoolRequest.ClearTokens { NotAfter = x?.StartedAt }),
         [typeof(PoolAnswer.Granted)] = AnyUsage.Select(x => (object)new PoolAnswer.Granted(x)),
         [typeof(PoolAnswer.UserAlreadyActive)] = Gen.Const((object)new PoolAnswer.UserAlreadyActive()),
         [typeof(PoolAnswer.Exhausted)] = Span.Select(x => (object)new PoolAnswer.Exhausted(x)),
@@ -145,6 +147,21 @@ public sealed class WireSerializerTests
             new TokenCommand.Activate(Make.Token(1), Make.Usage(2), Make.User(3), Make.Lease),
             Serializer.FromBinary(
                 Convert.FromHexString(Golden.Read("token-activate-before-limit-v1.hex").Trim()), "token/activate/v1"));
+
+    [Theory]
+    [InlineData("pool-activate-before-limit-v1.hex", "pool/activate/v1")]
+    [InlineData("pool-release-before-limit-v1.hex", "pool/release/v1")]
+    [InlineData("pool-clear-before-limit-v1.hex", "pool/clear/v1")]
+    public void A_request_of_a_gateway_that_set_no_limit_is_read(string file, string manifest)
+    {
+        PoolRequest read = manifest switch
+        {
+            "pool/activate/v1" => new PoolRequest.ActivateToken(Make.User(3), Make.Usage(2), CallerChoseUsageId: true),
+            "pool/release/v1" => new PoolRequest.ReleaseToken(Make.Token(1), Make.Usage(2)),
+            _ => new PoolRequest.ClearTokens(),
+        };
+        Assert.Equal(read, Serializer.FromBinary(Convert.FromHexString(Golden.Read(file).Trim()), manifest));
+    }
 
     [Theory]
     [InlineData("token-activated/v2")]
