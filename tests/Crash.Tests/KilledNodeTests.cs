@@ -4,6 +4,7 @@ using Xunit.Abstractions;
 
 namespace TokenManager.Crash.Tests;
 
+[Collection(Undisturbed.Name)]
 public sealed class KilledNodeTests(ITestOutputHelper output)
 {
     [Theory]

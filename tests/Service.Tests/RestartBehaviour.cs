@@ -52,6 +52,7 @@ public abstract class RestartBehaviour<TStore>
         {
             few = await new Caller(node).TokensAsync();
             Assert.Equal(5, few.Length);
+            Assert.Equal(0, await node.TerminateAsync());
         }
 
         await using (var node = await StartAsync(8))
@@ -64,6 +65,7 @@ public abstract class RestartBehaviour<TStore>
             Assert.Equal(many.Order(), grants.Select(grant => grant.TokenId).Order());
             // The last one is free when the pool shrinks.
             await caller.ReleaseAsync(GrantOf(7));
+            Assert.Equal(0, await node.TerminateAsync());
         }
 
         await using (var node = await StartAsync(4))
@@ -88,6 +90,7 @@ public abstract class RestartBehaviour<TStore>
 
             Assert.Equal(6, await caller.ClearAsync());
             await Eventually.Async(async () => (await caller.TokensAsync()).SequenceEqual(many.Take(4)), Patience);
+            Assert.Equal(0, await node.TerminateAsync());
         }
 
         await using (var node = await StartAsync(8))
