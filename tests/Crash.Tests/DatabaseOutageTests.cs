@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 
 namespace TokenManager.Crash.Tests;
 
+[Collection(Undisturbed.Name)]
 public sealed class DatabaseOutageTests(OwnServer own, ITestOutputHelper output) : IClassFixture<OwnServer>
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(3);

@@ -13,7 +13,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     {
         using var database = await Database.CreateAsync(store);
         await using var node = await NodeProcess.StartAsync(database.Node(100, TimeSpan.FromMinutes(2)));
-        var grants = await ActivateAsync(node, 50);
+        var grants = await node.ActivateManyAsync(50);
         var list = await node.ListAsync();
 
         await node.KillAsync();
@@ -33,37 +33,6 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
             Assert.Equal((grant.UsageId, grant.Fence, grant.UserId), (running.UsageId, running.Fence, running.UserId));
             Assert.Equal(grant, (await node.ActivateAsync(grant.UserId, grant.UsageId)).Grant);
         }
-    }
-
-    [Theory]
-    [InlineData(StoreKind.Sqlite)]
-    [InlineData(StoreKind.Postgres)]
-    public async Task What_fell_due_while_the_node_was_down_is_released_at_once_and_the_rest_at_its_time(StoreKind store)
-    {
-        var lease = TimeSpan.FromSeconds(5);
-        using var database = await Database.CreateAsync(store);
-        await using var node = await NodeProcess.StartAsync(database.Node(100, lease));
-        var early = await ActivateAsync(node, 25);
-        await PassedAsync(early.Max(grant => grant.Started) + Api.Micro(lease * 0.6));
-        var late = await ActivateAsync(node, 25);
-        await node.KillAsync();
-
-        await PassedAsync(early.Max(grant => grant.Expires));
-        node.Relaunch();
-        await node.WaitReadyAsync();
-        var ready = Now();
-
-        await Eventually.Async(async () => (await database.ReadRowsAsync()).All(row => !row.IsOpen), lease * 3, node.Tail);
-        var rows = await database.ReadRowsAsync();
-        Audit.NothingWasHeldTwice(rows);
-        Audit.EveryGrantIsThere(early.Concat(late), rows);
-        Assert.All(rows, row => Assert.Equal("expired", row.Reason));
-        var lateness = rows.Select(row => row.Ended!.Value - Math.Max(row.Expires, ready)).Max();
-        output.WriteLine(
-            $"due while down: {rows.Count(row => row.Expires <= ready)} of {rows.Count}; latest release "
-            + $"{lateness / 1000} ms after ready or due, whichever came later");
-        Assert.InRange(lateness, long.MinValue, Api.Micro(TimeSpan.FromSeconds(1)));
-        await Eventually.Async(async () => Active(await node.ListAsync()).Count == 0, TimeSpan.FromSeconds(3));
     }
 
     [Theory]
@@ -140,18 +109,10 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     private static async Task LendTheWholePoolAsync(NodeProcess node, int size)
     {
         Assert.Equal(HttpStatusCode.OK, (await node.ClearAsync()).Status);
-        var lent = await ActivateAsync(node, size);
+        var lent = await node.ActivateManyAsync(size);
         Assert.Equal(size, lent.DistinctBy(grant => grant.TokenId).Count());
         var cleared = await node.ClearAsync();
         Assert.Equal(HttpStatusCode.OK, cleared.Status);
-    }
-
-    private static async Task<IReadOnlyList<Grant>> ActivateAsync(NodeProcess node, int count)
-    {
-        var replies = await Task.WhenAll(Enumerable.Range(0, count).Select(_ => node.ActivateAsync(Guid.NewGuid())));
-        return [.. replies.Select(reply => reply.Status is HttpStatusCode.OK
-            ? reply.Grant
-            : throw new Xunit.Sdk.XunitException($"{reply}\n{node.Tail()}"))];
     }
 
     private static IReadOnlyList<Listed> Expected(IEnumerable<Grant> grants) =>
@@ -163,9 +124,6 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
 
     private static IReadOnlyList<Listed> Active(IEnumerable<Listed> tokens) =>
         [.. tokens.Where(token => token.UserId is not null).OrderBy(token => token.TokenId)];
-
-    private static Task PassedAsync(long moment) =>
-        Eventually.Async(() => Now() > moment, TimeSpan.FromSeconds(30), expression: "the moment has passed");
 
     private static long Now() => Api.Microseconds(TimeProvider.System.GetUtcNow());
 

@@ -1,2 +1,0 @@
-// Timings are what is tested here: one thing at a time.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]

@@ -1,0 +1,34 @@
+using TokenManager.Testing;
+
+namespace TokenManager.Crash.Tests;
+
+/// <summary>A member that comes back as somebody else, while the others still reckon with it and must not wait for long.</summary>
+[Collection(Undisturbed.Name)]
+public sealed class TlsReturnTests : TlsNodes
+{
+    [Fact]
+    public async Task A_member_that_comes_back_with_a_wrong_certificate_or_with_none_takes_nobody_with_it()
+    {
+        using var database = await Database.CreateAsync(StoreKind.Postgres);
+        await using var a = NodeProcess.Launch(Right(database));
+        await using var b = NodeProcess.Launch(Right(database));
+        await using var c = NodeProcess.Launch(Right(database));
+        await Task.WhenAll(a.WaitReadyAsync(), b.WaitReadyAsync(), c.WaitReadyAsync());
+        NodeProcess[] others = [a, b];
+
+        foreach (var (wrong, sentence) in new (IReadOnlyDictionary<string, string>, string)[] { (Another.Write(NewFolder(), "stranger"), NotSigned), (NoTls, AllOrNone) })
+        {
+            // The others still take it for a member, and connect to its address.
+            await c.KillAsync();
+            c.Relaunch(Node(database, wrong));
+            await SaysAsync(c, sentence);
+            await AreTheMembersAsync(database, others);
+            await ServeAsync(others);
+
+            await c.KillAsync();
+            c.Relaunch(Right(database));
+            await c.WaitReadyAsync();
+            await AreTheMembersAsync(database, [a, b, c]);
+        }
+    }
+}
