@@ -2,8 +2,7 @@ using TokenManager.Testing;
 
 namespace TokenManager.Crash.Tests;
 
-/// <summary>A member that comes back as somebody else, while the others still reckon with it and must not wait for long.</summary>
-[Collection(Undisturbed.Name)]
+/// <summary>A member that comes back as somebody else, while the others still reckon with it.</summary>
 public sealed class TlsReturnTests : TlsNodes
 {
     [Fact]

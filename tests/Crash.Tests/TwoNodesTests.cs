@@ -7,7 +7,6 @@ using Xunit.Abstractions;
 namespace TokenManager.Crash.Tests;
 
 /// <summary>Two nodes that know nothing of each other, each with a pool and token actors of its own, on one database.</summary>
-[Collection(Undisturbed.Name)]
 public sealed class TwoNodesTests(ITestOutputHelper output)
 {
     [Fact]
