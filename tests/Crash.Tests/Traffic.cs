@@ -28,6 +28,9 @@ internal sealed class Traffic
     /// <summary>User and key of every activation that got no answer.</summary>
     public ConcurrentQueue<(Guid User, Guid Key)> Unanswered { get; } = new();
 
+    /// <summary>Every answer that a node could not give, with what was asked.</summary>
+    public ConcurrentQueue<string> Unavailable { get; } = new();
+
     public Tally Statuses { get; } = new();
 
     public static Traffic Start(IReadOnlyList<NodeProcess> nodes, int users, int workers, int seed) =>
@@ -55,6 +58,8 @@ internal sealed class Traffic
                 _ => await ActivateAsync(node, _users[random.Next(_users.Count)], Guid.NewGuid()),
             };
             Statuses.Add(reply.Word);
+            if (reply.Status is HttpStatusCode.ServiceUnavailable)
+                Unavailable.Enqueue($"{(choice < 2 ? "clear" : choice < 35 ? "release or activate" : "activate")}: {reply}");
             if (reply.Status is null || reply.Status is HttpStatusCode.UnprocessableEntity) await Task.Delay(Breath);
         }
     }
