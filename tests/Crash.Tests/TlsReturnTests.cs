@@ -1,3 +1,4 @@
+using System.Net;
 using TokenManager.Testing;
 
 namespace TokenManager.Crash.Tests;
@@ -22,6 +23,10 @@ public sealed class TlsReturnTests : TlsNodes
             c.Relaunch(Node(database, wrong));
             await SaysAsync(c, sentence);
             await AreTheMembersAsync(database, others);
+            // It took its own row over, so only what it had tells when the others have let go of what it was.
+            foreach (var other in others)
+                await Eventually.Async(
+                    async () => (await other.ActivateAsync(Guid.NewGuid())).Status is HttpStatusCode.OK, Patience, other.Tail);
             await ServeAsync(others);
 
             await c.KillAsync();
