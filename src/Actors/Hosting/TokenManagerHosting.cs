@@ -102,7 +102,7 @@ public static class TokenManagerHosting
                 provider.GetRequiredService<ILogger<ClusterFormation>>()));
     }
 
-    private static Config ProductConfig()
+    internal static Config ProductConfig()
     {
         using var stream = typeof(TokenManagerHosting).Assembly.GetManifestResourceStream("tokenmanager.conf")!;
         using var reader = new StreamReader(stream);
