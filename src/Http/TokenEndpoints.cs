@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 using TokenManager.Actors;
 using TokenManager.Actors.Cache;
@@ -170,15 +171,18 @@ internal static class TokenEndpoints
         };
     }
 
-    private static async Task<IResult> ClearAsync(HttpContext context, ITokenGateway gateway)
+    private static async Task<IResult> ClearAsync(HttpContext context, ITokenGateway gateway, ILoggerFactory logging)
     {
         if (await RequestBody.IgnoreAsync(context.Request, context.RequestAborted) is { } error) return error;
 
-        return await gateway.ClearAsync(context.RequestAborted) switch
+        var result = await gateway.ClearAsync(context.RequestAborted);
+        if (result is ClearResult.Cleared { Count: > 0 and var count })
+            logging.CreateLogger("TokenManager").LogInformation("At a caller's request {Count} tokens were cleared", count);
+        return result switch
         {
             ClearResult.Cleared cleared => Answer.Of(ToResponse(cleared), ContractJson.Default.ClearResponse),
             ClearResult.Unavailable => ApiErrors.ClearUnavailable,
-            var result => throw new UnreachableException($"There is no clear result {result}."),
+            _ => throw new UnreachableException($"There is no clear result {result}."),
         };
     }
 

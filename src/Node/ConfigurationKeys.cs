@@ -174,11 +174,27 @@ internal static partial class ConfigurationKeys
             (options, port) => options with { Pbm = options.Pbm with { Port = port } }),
     ];
 
-    /// <summary>One line for each key below <c>TokenManager</c> that nobody reads. Values stay unsaid: they may be secrets.</summary>
+    /// <summary>
+    /// One line for each key that nobody reads, below <c>TokenManager</c>, below <c>ConnectionStrings</c>, or where the first
+    /// was misspelt: the node would not do what it was told, on another database maybe. Values stay unsaid: they may be
+    /// secrets.
+    /// </summary>
     public static IEnumerable<string> Unknown(IConfiguration configuration) =>
-        from pair in configuration.GetSection(Root).AsEnumerable()
-        where pair.Value is not null && pair.Key.Length > Root.Length && !All.Any(key => Covers(key, pair.Key))
-        select $"{OneLine.Of(pair.Key)} is not a known key; the nearest one is {Nearest(pair.Key).Name}.";
+        from pair in configuration.AsEnumerable()
+        where pair.Value is not null && IsMeantForUs(pair.Key) && !All.Any(key => Covers(key, pair.Key))
+        select Unknown(pair.Key);
+
+    /// <summary>Says that nobody reads a key, and which one may have been meant.</summary>
+    public static string Unknown(string key) => $"{OneLine.Of(key)} is not a known key; the nearest one is {Nearest(key).Name}.";
+
+    private static bool IsMeantForUs(string key) => key.Split(':') switch
+    {
+        [var root, _, ..] => root.Equals("ConnectionStrings", StringComparison.OrdinalIgnoreCase)
+            || Distance(root.ToUpperInvariant(), Root.ToUpperInvariant()) <= 2,
+        // One underscore instead of two. In capitals it would be what Kubernetes tells pods about a service of that name.
+        [var name] => name.StartsWith($"{Root}_", StringComparison.Ordinal),
+        _ => false,
+    };
 
     private static bool Covers(ConfigurationKey key, string name) =>
         name.Equals(key.Name, StringComparison.OrdinalIgnoreCase)
@@ -187,7 +203,8 @@ internal static partial class ConfigurationKeys
             && WholeNumber(name[(key.Name.Length + 1)..]) is not null);
 
     private static ConfigurationKey Nearest(string name) =>
-        All.MinBy(key => Distance(key.Name.ToUpperInvariant(), name.ToUpperInvariant()))!;
+        All.FirstOrDefault(key => key.Name.EndsWith($":{name}", StringComparison.OrdinalIgnoreCase))
+        ?? All.MinBy(key => Distance(key.Name.ToUpperInvariant(), name.ToUpperInvariant()))!;
 
     // Levenshtein's, one row at a time.
     private static int Distance(string one, string other)

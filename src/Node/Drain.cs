@@ -15,14 +15,16 @@ internal sealed class Drain : IHostedLifecycleService, IHealthCheck
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ActorSystem _system;
     private readonly TimeProvider _time;
+    private readonly ILogger _log;
     private volatile bool _isDraining;
 
-    public Drain(TimeSpan delay, IHostApplicationLifetime lifetime, ActorSystem system, TimeProvider time)
+    public Drain(TimeSpan delay, IHostApplicationLifetime lifetime, ActorSystem system, TimeProvider time, ILoggerFactory logging)
     {
         _delay = delay;
         _lifetime = lifetime;
         _system = system;
         _time = time;
+        _log = logging.CreateLogger("TokenManager");
         CoordinatedShutdown.Get(system).AddTask(
             CoordinatedShutdown.PhaseBeforeServiceUnbind, "drain", DrainIfLeavingAsync);
     }
@@ -34,9 +36,10 @@ internal sealed class Drain : IHostedLifecycleService, IHealthCheck
     {
         _isDraining = true;
         // Nobody has come to a node that never started, and nobody gets anything from one whose actors are gone.
-        if (!_lifetime.ApplicationStarted.IsCancellationRequested || _delay == TimeSpan.Zero)
+        if (!_lifetime.ApplicationStarted.IsCancellationRequested)
             return;
 
+        SayThatTheNodeDrains();
         await Task.WhenAny(Task.Delay(_delay, _time, cancellationToken), _system.WhenTerminated);
     }
 
@@ -49,11 +52,15 @@ internal sealed class Drain : IHostedLifecycleService, IHealthCheck
         if (CoordinatedShutdown.Get(_system).ShutdownReason is CoordinatedShutdown.ClusterLeavingReason)
         {
             _isDraining = true;
+            SayThatTheNodeDrains();
             await Task.Delay(_delay, _time);
         }
 
         return Done.Instance;
     }
+
+    private void SayThatTheNodeDrains() => _log.LogInformation(
+        "The node is stopping: it is not ready any more, serves on for {DrainDelay}, hands over what it has, and ends", _delay);
 
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
@@ -74,7 +81,8 @@ internal static class DrainHosting
             delay,
             provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ActorSystem>(),
-            provider.GetRequiredService<TimeProvider>()))
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILoggerFactory>()))
         .AddHostedService(provider => provider.GetRequiredService<Drain>());
 
     /// <summary>Gives the actors' shutdown the time that it takes.</summary>

@@ -3,6 +3,7 @@ using Akka.Actor;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging.Console;
 using TokenManager.Actors.Ledger;
+using TokenManager.Node.Terminal;
 
 namespace TokenManager.Node;
 
@@ -23,6 +24,8 @@ internal static class NodeExit
         WebApplicationBuilder? builder = null;
         try
         {
+            if (Arguments.Problems(args).ToList() is { Count: > 0 } problems) return Fail(problems);
+
             builder = CreateBuilder(args);
             return Certificates.ReadInto(NodeOptions.Read(builder.Configuration)) switch
             {

@@ -226,8 +226,20 @@ public sealed class NodeOptionsTests : IDisposable
     [InlineData("TokenManager:PoolSize", "TokenManager:Pool:Size")]
     [InlineData("TokenManager:Cluster:SeedNode:0", "TokenManager:Cluster:SeedNodes")]
     [InlineData("TokenManager:Pool:Size:0", "TokenManager:Pool:Size")]
+    [InlineData("TokenManger:Pool:Size", "TokenManager:Pool:Size")]
+    [InlineData("TokenManager_Pool_Size", "TokenManager:Pool:Size")]
+    [InlineData("ConnectionStrings:TokenManger", "ConnectionStrings:TokenManager")]
+    [InlineData("ConnectionStrings:Default", "ConnectionStrings:TokenManager")]
     public void A_misspelt_key_is_refused_and_the_nearest_one_named(string key, string nearest) =>
         Assert.Equal($"{key} is not a known key; the nearest one is {nearest}.", Assert.Single(Invalid((key, "hunter2"))));
+
+    [Theory]
+    [InlineData("TOKEN_MANAGER_SERVICE_HOST")]
+    [InlineData("TOKENMANAGER_SERVICE_HOST")]
+    [InlineData("TOKEN_MANAGER_PORT_4000_TCP_PORT")]
+    [InlineData("Serilog:Level")]
+    [InlineData("TokenKeeper:Pool:Size")]
+    public void What_is_meant_for_others_is_let_alone(string key) => Valid((key, "5"), ("TokenManager:DataDirectory", _folder));
 
     [Theory]
     [InlineData("Host=db;Password=hunter2;Port=abc")]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using TokenManager.Testing;
 
@@ -70,7 +71,7 @@ public sealed class NodeProcessTests
     }
 
     [Fact]
-    public async Task From_any_working_directory_a_node_says_one_line_and_keeps_its_data_there_and_ends_with_0_on_SIGTERM()
+    public async Task From_any_working_directory_a_node_says_when_it_is_ready_and_keeps_its_data_there_and_ends_with_0_on_SIGTERM()
     {
         await using var node = await NodeProcess.StartAsync();
 
@@ -79,8 +80,30 @@ public sealed class NodeProcessTests
         Assert.Matches(
             @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info: TokenManager\[0\] Token Manager 0\.1\.0 is ready: "
                 + @"API http://127\.0\.0\.1:\d+/api/tokens, .* store SQLite \./data/tokenmanager\.db$",
-            Assert.Single(node.Output));
+            node.Output[0]);
+        Assert.EndsWith(
+            " info: TokenManager[0] The node is stopping: it is not ready any more, serves on for 00:00:00, hands over what it has, and ends",
+            Assert.Single(node.Output.Skip(1)),
+            StringComparison.Ordinal);
         Assert.Empty(node.Errors);
+    }
+
+    [Fact]
+    public async Task A_clear_that_ended_something_is_in_the_log()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        var clear = new Uri("/api/tokens/clear", UriKind.Relative);
+        var activated = await node.Client.PostAsJsonAsync("/api/tokens/activate", new { user_id = Guid.NewGuid() });
+        Assert.Equal(HttpStatusCode.OK, activated.StatusCode);
+
+        Assert.Equal(HttpStatusCode.OK, (await node.Client.PostAsync(clear, content: null)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await node.Client.PostAsync(clear, content: null)).StatusCode);
+
+        Assert.Equal(0, await node.TerminateAsync());
+        Assert.EndsWith(
+            " info: TokenManager[0] At a caller's request 1 tokens were cleared",
+            Assert.Single(node.Output, line => line.Contains("cleared", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
     }
 
     [Fact]

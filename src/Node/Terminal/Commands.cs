@@ -60,7 +60,17 @@ internal static class Commands
         {
             Description = "The member's address, in full or as host:port: see cluster show",
         };
-        var token = new Argument<Guid>("id") { Description = "The token's id" };
+        var token = new Argument<Guid>("id")
+        {
+            Description = "The token's id",
+            CustomParser = result =>
+            {
+                var text = result.Tokens[^1].Value;
+                if (Guid.TryParseExact(text, "D", out var id)) return id;
+                result.AddError($"The id is \"{OneLine.Of(text)}\"; allowed is a UUID, such as those in the list at /api/tokens.");
+                return Guid.Empty;
+            },
+        };
 
         return new RootCommand(
             "A node of Token Manager. Without a command it starts and serves; its configuration may be given as "

@@ -56,7 +56,7 @@ internal sealed class ManagementClient(Uri url) : IDisposable
         }
         catch (HttpRequestException failure)
         {
-            return new ManagementReply.Unreached($"No node can be reached at {url}: {OneLine.Of(failure.Message)}");
+            return new ManagementReply.Unreached($"No node can be reached at {url}: {OneLine.Of(failure.Message)} Start one, or name another with --url.");
         }
         catch (TaskCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
