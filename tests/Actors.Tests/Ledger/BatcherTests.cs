@@ -144,20 +144,23 @@ public sealed class BatcherTests : IAsyncLifetime
 
         Assert.True(stuck.OutcomeUnknown);
         Assert.False(behind.OutcomeUnknown);
-        while (true)
+        List<int> notExecuted = [2];
+        for (var request = 3; ; request++)
         {
+            Assert.True(request < 50, "Nobody is answered any more.");
             try
             {
-                Assert.Equal("3", await batcher.AskAsync(3));
+                Assert.Equal($"{request}", await batcher.AskAsync(request));
                 break;
             }
+            // Unknown is the outcome of what was sent in the very moment in which its caller gave up.
             catch (LedgerUnavailableException refusal)
             {
-                Assert.False(refusal.OutcomeUnknown);
+                if (!refusal.OutcomeUnknown) notExecuted.Add(request);
             }
         }
 
-        Assert.DoesNotContain(_groups, group => group.Contains(2));
+        Assert.DoesNotContain(_groups, group => group.Intersect(notExecuted).Any());
         never.SetResult(["1"]);
     }
 
