@@ -30,10 +30,14 @@ internal sealed class ClusterNode : IAsyncDisposable
 
     public Management Management { get; }
 
+    /// <summary>Counts the node's runs from 0.</summary>
+    public int Incarnation { get; private set; }
+
     /// <summary>Starts the ended node again, from the present build or from the next one.</summary>
     public void Relaunch(bool fromNextBuild = false)
     {
         _earlier.AddRange(Said());
+        Incarnation++;
         Process.Relaunch(fromNextBuild ? _settings with { Assembly = NextBuild.Assembly } : null);
     }
 

@@ -20,6 +20,9 @@ internal sealed class Network : IAsyncDisposable
 
     private string Router => $"{_name}r";
 
+    /// <summary>The address at which the places reach a database on this machine, which callers do not come from.</summary>
+    public string DatabaseHost => $"{_prefix}.254";
+
     /// <summary>One place for each node.</summary>
     public IReadOnlyList<Place> Places { get; private set; } = [];
 
@@ -42,12 +45,33 @@ internal sealed class Network : IAsyncDisposable
     }
 
     /// <summary>From now on nothing that one place sends reaches the other.</summary>
-    public async Task CutAsync(Place from, Place to)
+    public Task CutAsync(Place from, Place to) => CutAsync(from.Host, to.Host);
+
+    /// <summary>The same for addresses, such as <see cref="DatabaseHost"/>.</summary>
+    public async Task CutAsync(string from, string to)
     {
-        await Shell.RunAsync("ip", $"-n {Router} rule add from {from.Host} to {to.Host} blackhole");
-        _cuts.Add((from.Host, to.Host));
+        await Shell.RunAsync("ip", $"-n {Router} rule add from {from} to {to} blackhole");
+        _cuts.Add((from, to));
     }
 
+    /// <summary>From now on a place's link carries so little that much is late, and what does not fit is lost.</summary>
+    public async Task ThrottleAsync(Place place)
+    {
+        const string Bucket = "root tbf rate 600kbit burst 6kb latency 250ms";
+        var number = Places.ToList().IndexOf(place);
+        await Shell.RunAsync("tc", $"-n {Router} qdisc replace dev node{number} {Bucket}");
+        await Shell.RunAsync("tc", $"-n {_name}n{number} qdisc replace dev eth0 {Bucket}");
+    }
+
+    /// <summary>Ends what <see cref="ThrottleAsync"/> began.</summary>
+    public async Task UnthrottleAsync(Place place)
+    {
+        var number = Places.ToList().IndexOf(place);
+        await Shell.RunAsync("tc", $"-n {Router} qdisc del dev node{number} root");
+        await Shell.RunAsync("tc", $"-n {_name}n{number} qdisc del dev eth0 root");
+    }
+
+    /// <summary>From now on everything that was cut off is reached again.</summary>
     public async Task HealAsync()
     {
         foreach (var (from, to) in _cuts)
@@ -73,6 +97,8 @@ internal sealed class Network : IAsyncDisposable
         await Shell.RunAsync("ip", $"addr add {_prefix}.2/30 dev {_name}");
         await Shell.RunAsync("ip", $"link set {_name} up");
         await Shell.RunAsync("ip", $"route add {_prefix}.0/24 via {_prefix}.1 dev {_name}");
+        await Shell.RunAsync("ip", $"addr add {DatabaseHost}/32 dev {_name}");
+        await Shell.RunAsync("ip", $"-n {Router} route add {DatabaseHost} via {_prefix}.2");
         var places = new List<Place>();
         for (var node = 0; node < nodes; node++)
         {

@@ -31,6 +31,10 @@ internal sealed class NodeCluster : IAsyncDisposable
         database,
         [.. places.Select((place, number) => new ClusterNode(number, place, Settings(database, place, overSocket)))]);
 
+    /// <summary>Starts nodes on a database with settings of the caller's, and waits for nothing.</summary>
+    public static NodeCluster Launch(Database database, IReadOnlyList<Place> places, Func<Place, NodeSettings> settings) =>
+        new(database, [.. places.Select((place, number) => new ClusterNode(number, place, At(place, settings(place))))]);
+
     /// <summary>The node that has the pool.</summary>
     public async Task<ClusterNode> PoolNodeAsync()
     {
@@ -83,8 +87,22 @@ internal sealed class NodeCluster : IAsyncDisposable
 
     private static NodeSettings Settings(Database database, Place place, bool overSocket)
     {
-        var settings = database.Node(PoolSize, Lease);
-        var configuration = new Dictionary<string, string>(settings.Configuration)
+        var settings = At(place, database.Node(PoolSize, Lease));
+        if (!overSocket) return settings;
+
+        return settings with
+        {
+            Configuration = new Dictionary<string, string>(settings.Configuration)
+            {
+                ["ConnectionStrings:TokenManager"] = database.SocketConnectionString,
+            },
+        };
+    }
+
+    private static NodeSettings At(Place place, NodeSettings settings) => settings with
+    {
+        Wrapper = place.Wrapper,
+        Configuration = new Dictionary<string, string>(settings.Configuration)
         {
             ["urls"] = place.Api.GetLeftPart(UriPartial.Authority),
             ["TokenManager:Cluster:Hostname"] = place.Host,
@@ -93,8 +111,6 @@ internal sealed class NodeCluster : IAsyncDisposable
             ["TokenManager:Shutdown:DrainDelay"] = "00:00:03",
             // Read by whoever asked for the nodes' logs.
             ["Logging:LogLevel:Akka"] = "Information",
-        };
-        if (overSocket) configuration["ConnectionStrings:TokenManager"] = database.SocketConnectionString;
-        return settings with { Configuration = configuration, Wrapper = place.Wrapper };
-    }
+        },
+    };
 }

@@ -51,9 +51,16 @@ internal sealed class Database : IDisposable
     public static async Task<Database> CreateAsync(PrivatePostgres server) =>
         new(server, null, await server.CreateDatabaseAsync());
 
+    /// <summary>For who is no node.</summary>
+    public string ConnectionString => _connectionString;
+
     /// <summary>For a node that cannot reach the server's address.</summary>
     public string SocketConnectionString =>
         new NpgsqlConnectionStringBuilder(_connectionString) { Host = Server!.SocketFolder }.ConnectionString;
+
+    /// <summary>For a node that reaches the server at another address.</summary>
+    public string ConnectionStringAt(string host) =>
+        new NpgsqlConnectionStringBuilder(_connectionString) { Host = host }.ConnectionString;
 
     public NodeSettings Node(int size, TimeSpan lease, TimeSpan? sweep = null)
     {

@@ -43,6 +43,9 @@ public sealed partial class NodeProcess : IAsyncDisposable
     /// <summary>The exit code of the present run, which has ended.</summary>
     public int ExitCode => _run.Process.ExitCode;
 
+    /// <summary>The process id of the present run's node.</summary>
+    public int ProcessId => NodeProcessId();
+
     /// <summary>The resident memory of the present run in bytes. Linux only.</summary>
     public long ResidentMemory => File.ReadLines($"/proc/{NodeProcessId()}/status")
         .Where(line => line.StartsWith("VmRSS:", StringComparison.Ordinal))

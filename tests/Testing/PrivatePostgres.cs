@@ -55,7 +55,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>Makes and starts a cluster.</summary>
     /// <param name="durable">Whether to fsync, as production does.</param>
     /// <param name="libraries">What the server loads at its start, such as pg_stat_statements.</param>
-    public static async Task<PrivatePostgres> StartAsync(bool durable = true, string libraries = "")
+    /// <param name="address">One more address of this machine to listen on, where everybody who reaches it is trusted.</param>
+    /// <param name="maxConnections">How many may be connected at once.</param>
+    public static async Task<PrivatePostgres> StartAsync(bool durable = true, string libraries = "", string? address = null, int maxConnections = 300)
     {
         var binaries = FindBinaries();
         var folder = Path.Combine(Path.GetTempPath(), $"token-manager-postgres-{Guid.NewGuid():n}");
@@ -63,7 +65,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
         var guard = Process.Start(CreateStartInfo("sh", ["-c", GuardScript, "guard", folder]))
             ?? throw new InvalidOperationException("No guard process was started.");
-        var options = $"-c max_connections=300 -c shared_preload_libraries={libraries}"
+        var options = $"-c listen_addresses=127.0.0.1{(address is null ? "" : "," + address)} -c max_connections={maxConnections} -c shared_preload_libraries={libraries}"
             + (durable ? "" : " -c fsync=off -c full_page_writes=off");
         var postgres = new PrivatePostgres(binaries, folder, guard, options);
         try
@@ -72,6 +74,8 @@ public sealed class PrivatePostgres : IAsyncDisposable
                 Path.Combine(binaries, "initdb"),
                 "-D", postgres.DataFolder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
                 "--no-sync");
+            if (address is not null)
+                await File.AppendAllTextAsync(Path.Combine(postgres.DataFolder, "pg_hba.conf"), "host all all 198.18.0.0/15 trust\n");
             await postgres.StartOnFreePortAsync();
             return postgres;
         }
@@ -84,6 +88,9 @@ public sealed class PrivatePostgres : IAsyncDisposable
 
     /// <summary>The folder with the server's Unix socket, which network namespaces do not hide. Only for root.</summary>
     public string SocketFolder => _folder;
+
+    /// <summary>Where the server's programs are.</summary>
+    public string BinaryFolder => _binaries;
 
     private string DataFolder => Path.Combine(_folder, "data");
 
@@ -98,6 +105,10 @@ public sealed class PrivatePostgres : IAsyncDisposable
         await command.ExecuteNonQueryAsync();
         return ConnectionString(name);
     }
+
+    /// <summary>The connection string of a database.</summary>
+    public string ConnectionString(string database) =>
+        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database}";
 
     /// <summary>Shuts down in order; clients are disconnected.</summary>
     public Task StopAsync() =>
@@ -186,10 +197,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     private Task StartServerAsync() => RunAsync(
         Path.Combine(_binaries, "pg_ctl"),
         "start", "-D", DataFolder, "-w", "-l", Path.Combine(_folder, "log"),
-        "-o", $"-h 127.0.0.1 -p {_port} -k {_folder} {_options}");
-
-    private string ConnectionString(string database) =>
-        $"Host=127.0.0.1;Port={_port};Username=postgres;Database={database}";
+        "-o", $"-p {_port} -k {_folder} {_options}");
 
     private int ReadPostmaster() => int.Parse(
         File.ReadLines(Path.Combine(DataFolder, "postmaster.pid")).First(), CultureInfo.InvariantCulture);

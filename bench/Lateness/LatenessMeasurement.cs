@@ -1,0 +1,104 @@
+using System.Net;
+using HdrHistogram;
+using TokenManager.Bench.Driver;
+using TokenManager.Bench.Reporting;
+using TokenManager.Testing;
+
+namespace TokenManager.Bench.Lateness;
+
+/// <summary>How long after its lease is over a usage is ended.</summary>
+internal sealed class LatenessMeasurement : Measurement
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AllEndWithin = TimeSpan.FromSeconds(30);
+    private static readonly double[] Percentiles = [50, 90, 99, 99.9];
+    private static readonly double[] Milliseconds = [1, 2, 5, 10, 20, 50, 100, 250, double.PositiveInfinity];
+
+    private static readonly (int Pool, TimeSpan Interval, double Bound)[] Loads =
+    [
+        // At any moment four of five tokens are lent.
+        (100, TimeSpan.FromMilliseconds(25), 50),
+        (10_000, TimeSpan.FromMilliseconds(10), 250),
+    ];
+
+    public override string Name => "lateness";
+
+    public override string What => "how long after its lease is over a usage ends";
+
+    public override async Task MeasureAsync(Stage stage, Section section)
+    {
+        section.Method = Invariant(
+            $"""
+            {stage.Extent.Leases:#,0} leases of {Lease.TotalSeconds:0} s in each pool, taken one after the other at a steady pace: every 25 ms of the pool of 100, which
+            has four of five tokens lent then, and every 10 ms of the pool of 10,000, in which each token is woken for its lease.
+            Lateness is `ended_at` − `expires_at` of the ledger's rows, both by the database's clock. One that ended early is a failure.
+            """);
+        foreach (var (pool, interval, bound) in Loads)
+        {
+            var name = Invariant($"pool of {pool:#,0}");
+            stage.Say($"lateness: {name}: lending");
+            var lateness = await MeasureAsync(stage, pool, interval);
+            foreach (var percentile in Percentiles)
+                section.Add(Invariant($"{name}: p{percentile}"), "ms late", lateness.GetValueAtPercentile(percentile) / 1000.0);
+            section.Add($"{name}: latest", "ms late", lateness.GetMaxValue() / 1000.0);
+            section.AtMost($"{name}: p99 of the lateness", lateness.GetValueAtPercentile(99) / 1000.0, bound, unit: "ms");
+            section.Note(Histogram(name, lateness));
+        }
+    }
+
+    private static async Task<LongHistogram> MeasureAsync(Stage stage, int pool, TimeSpan interval)
+    {
+        using var database = await stage.DatabaseAsync();
+        var node = await stage.NodeAsync(database.Node(pool, Lease));
+        var grants = new List<Task<Reply>>();
+        using (var pace = new PeriodicTimer(interval))
+        {
+            while (grants.Count < stage.Extent.Leases && await pace.WaitForNextTickAsync(stage.Stop))
+                grants.Add(node.ActivateAsync(RandomId.Next(), RandomId.Next()));
+        }
+
+        foreach (var reply in await Task.WhenAll(grants))
+        {
+            if (reply.Status is not HttpStatusCode.OK) throw new WrongAnswerException($"An activation was answered {reply}");
+        }
+
+        IReadOnlyList<Row> rows = [];
+        await Eventually.Async(
+            async () => (rows = await database.ReadRowsAsync()).All(row => !row.IsOpen),
+            AllEndWithin,
+            node.Tail,
+            "every usage has ended");
+        await node.DisposeAsync();
+        return LatenessOf(rows, stage.Extent.Leases);
+    }
+
+    private static LongHistogram LatenessOf(IReadOnlyList<Row> rows, int leases)
+    {
+        if (rows.Count != leases) throw new WrongAnswerException($"Of {leases} leases the ledger has {rows.Count}.");
+
+        var lateness = Load.NewHistogram();
+        foreach (var row in rows)
+        {
+            if (row.Reason != "expired" || row.Ended < row.Expires) throw new WrongAnswerException($"This usage did not just expire: {row}");
+            lateness.RecordValue(row.Ended!.Value - row.Expires);
+        }
+
+        return lateness;
+    }
+
+    private static string Histogram(string name, LongHistogram lateness)
+    {
+        var lines = new List<string> { $"{name}, leases by lateness:\n\n| at most | leases |\n|---:|---:|" };
+        var before = 0.0;
+        foreach (var limit in Milliseconds)
+        {
+            var count = lateness.RecordedValues()
+                .Where(value => value.ValueIteratedTo / 1000.0 > before && value.ValueIteratedTo / 1000.0 <= limit)
+                .Sum(value => value.CountAtValueIteratedTo);
+            lines.Add(Invariant($"| {(double.IsInfinity(limit) ? "more" : Invariant($"{limit} ms"))} | {count:#,0} |"));
+            before = limit;
+        }
+
+        return string.Join('\n', lines);
+    }
+}

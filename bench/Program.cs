@@ -1,0 +1,3 @@
+using TokenManager.Bench;
+
+return await Commands.RunAsync(args);

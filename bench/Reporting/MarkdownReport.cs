@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text;
+
+namespace TokenManager.Bench.Reporting;
+
+/// <summary>The report as people read it.</summary>
+internal static class MarkdownReport
+{
+    public static string Of(Report report, IReadOnlyList<string> failures)
+    {
+        var text = new StringBuilder();
+        var machine = report.Machine;
+        Line($"# Token Manager measured, {report.StartedAt:yyyy-MM-dd HH:mm} UTC");
+        Line($"");
+        Line($"Commit {report.Commit}. {machine.Processor}, {machine.Cores} cores, {machine.MemoryInGibibytes} GiB, {machine.Kernel}.");
+        Line($"{report.Runtime}, PostgreSQL {report.Postgres ?? "not used"}, Redis {report.Redis ?? "not found"}.");
+        Line($"A {report.Extent} run{(report.Extent == Extent.Short.Name ? ": it shows that everything works; its figures say little" : "")}.");
+        Line($"Median and spread are over rounds in which everything that is compared takes its turn.");
+        foreach (var failure in failures) Line($"\n**Failed:** {failure}");
+
+        foreach (var section in report.Sections)
+        {
+            Line($"\n## {section.Name}\n\n{section.Method}");
+            if (section.Targets.Count > 0) Line($"\n| target | measured | must be | aim | |\n|---|---:|---:|---:|---|");
+            foreach (var target in section.Targets)
+            {
+                var sign = target.IsFloor ? "≥" : "≤";
+                var verdict = (target.Holds, target.ReachesAim) switch
+                {
+                    (false, _) => "**missed**",
+                    (true, true) => "holds, aim reached",
+                    _ => "holds",
+                };
+                Line($"| {target.Name} | {Number(target.Measured)} {target.Unit} | {sign} {Number(target.Bound)} | {(target.Aim is { } aim ? $"{sign} {Number(aim)}" : "")} | {verdict} |");
+            }
+
+            if (section.Figures.Count > 0) Line($"\n| figure | median | least | most | unit | rounds |\n|---|---:|---:|---:|---|---:|");
+            foreach (var figure in section.Figures)
+                Line($"| {figure.Name} | {Number(figure.Median)} | {Number(figure.Least)} | {Number(figure.Most)} | {figure.Unit} | {figure.Rounds.Count} |");
+            foreach (var note in section.Notes) Line($"\n{note}");
+        }
+
+        return text.ToString();
+
+        void Line(FormattableString line) => text.Append(Invariant(line)).Append('\n');
+    }
+
+    // Three digits that count, and no more than the measurement can carry.
+    private static string Number(double value)
+    {
+        var format = Math.Abs(value) switch
+        {
+            0 => "0",
+            < 1 => "0.000",
+            < 10 => "0.00",
+            < 100 => "0.0",
+            _ => "#,0",
+        };
+        return value.ToString(format, CultureInfo.InvariantCulture);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using TokenManager.Bench.Peers;
+
+namespace TokenManager.Bench.Reporting;
+
+/// <summary>Everything that was measured in one run, and on what.</summary>
+internal sealed class Report
+{
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        // For people and tools, not for web pages.
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = true,
+    };
+
+    private readonly List<Section> _sections = [];
+
+    private Report(string extent, string commit, string? redis)
+    {
+        Extent = extent;
+        Commit = commit;
+        Redis = redis;
+    }
+
+    public DateTimeOffset StartedAt { get; } = TimeProvider.System.GetUtcNow();
+
+    public string Extent { get; }
+
+    public string Commit { get; }
+
+    public Machine Machine { get; } = Machine.Present;
+
+    public string Runtime { get; } = RuntimeInformation.FrameworkDescription;
+
+    public string? Postgres { get; private set; }
+
+    public string? Redis { get; }
+
+    public IReadOnlyList<Section> Sections => _sections;
+
+    public IEnumerable<Target> Missed => _sections.SelectMany(section => section.Targets).Where(target => !target.Holds);
+
+    public static async Task<Report> BeginAsync(string extent) =>
+        new(extent, await CommitAsync(), await RedisServer.VersionAsync());
+
+    public void Add(Section section) => _sections.Add(section);
+
+    public async Task LearnVersionsAsync(Stage stage) => Postgres ??= await stage.PostgresVersionAsync();
+
+    /// <summary>Writes both forms of the report.</summary>
+    /// <returns>The files.</returns>
+    public IReadOnlyList<string> Write(string folder, IReadOnlyList<string> failures)
+    {
+        Directory.CreateDirectory(folder);
+        var name = Path.Combine(Path.GetFullPath(folder), Invariant($"bench-{StartedAt:yyyyMMdd-HHmmss}"));
+        File.WriteAllText($"{name}.md", MarkdownReport.Of(this, failures));
+        File.WriteAllText($"{name}.json", JsonSerializer.Serialize(this, Json) + "\n");
+        return [$"{name}.md", $"{name}.json"];
+    }
+
+    private static async Task<string> CommitAsync()
+    {
+        // A measurement leaves the index alone.
+        var commit = await Shell.TryReadAsync("git", "--no-optional-locks", "rev-parse", "--short=12", "HEAD");
+        var changes = await Shell.TryReadAsync("git", "--no-optional-locks", "status", "--porcelain");
+        return commit is null ? "unknown" : commit.Trim() + (string.IsNullOrWhiteSpace(changes) ? "" : " with changes");
+    }
+}

@@ -1,0 +1,40 @@
+using System.ComponentModel;
+using System.Diagnostics;
+
+namespace TokenManager.Bench;
+
+/// <summary>Runs a program of the machine to its end.</summary>
+internal static class Shell
+{
+    /// <summary>What it wrote to standard output; null if there is no such program, or it failed.</summary>
+    public static async Task<string?> TryReadAsync(string program, params string[] arguments)
+    {
+        try
+        {
+            return await ReadAsync(program, arguments);
+        }
+        catch (Exception failure) when (failure is Win32Exception or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What it wrote to standard output.</summary>
+    /// <exception cref="InvalidOperationException">It failed; the message holds what it said.</exception>
+    public static async Task<string> ReadAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+        process.StandardInput.Close();
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0
+            ? await output
+            : throw new InvalidOperationException($"{program} ended with exit code {process.ExitCode}: {await error}{await output}");
+    }
+}

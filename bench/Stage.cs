@@ -1,0 +1,67 @@
+using Npgsql;
+using TokenManager.Testing;
+
+namespace TokenManager.Bench;
+
+/// <summary>What one measurement plays on: a private PostgreSQL with fsync on, and whatever is started there.</summary>
+internal sealed class Stage(Extent extent, Progress progress, CancellationToken stop) : IAsyncDisposable
+{
+    // 256 clients of pgbench, beside the pools of a node and of two peers.
+    private const int MaxConnections = 500;
+
+    /// <summary>The longest lease there is: nothing ends while something else is measured.</summary>
+    public static readonly TimeSpan LongLease = TimeSpan.FromHours(24);
+
+    private static readonly TimeSpan StartsWithin = TimeSpan.FromMinutes(2);
+
+    private readonly Stack<IAsyncDisposable> _started = new();
+    private PrivatePostgres? _server;
+
+    public Extent Extent => extent;
+
+    public CancellationToken Stop => stop;
+
+    public void Say(string line) => progress.Say(line);
+
+    /// <summary>The server, started when it is needed for the first time.</summary>
+    public async Task<PrivatePostgres> ServerAsync() =>
+        _server ??= Keep(await PrivatePostgres.StartAsync(durable: true, maxConnections: MaxConnections));
+
+    /// <summary>The server's version, if there was need of one.</summary>
+    public async Task<string?> PostgresVersionAsync() =>
+        _server is null ? null : (string?)await QueryAsync("show server_version");
+
+    public async Task<Database> DatabaseAsync() => await Database.CreateAsync(await ServerAsync());
+
+    /// <summary>Starts a node and waits until it is ready. It ends with the stage at the latest.</summary>
+    public async Task<NodeProcess> NodeAsync(NodeSettings settings)
+    {
+        stop.ThrowIfCancellationRequested();
+        return Keep(await NodeProcess.StartAsync(settings, StartsWithin));
+    }
+
+    /// <summary>Lets something end with the stage, the last first.</summary>
+    public T Keep<T>(T started)
+        where T : IAsyncDisposable
+    {
+        _started.Push(started);
+        return started;
+    }
+
+    /// <summary>Writes out what is in memory, so that it does not fall into somebody's turn.</summary>
+    public Task CheckpointAsync() => QueryAsync("checkpoint");
+
+    public async ValueTask DisposeAsync()
+    {
+        while (_started.TryPop(out var started)) await started.DisposeAsync();
+    }
+
+    private async Task<object?> QueryAsync(string query)
+    {
+        var server = await ServerAsync();
+        await using var connection = new NpgsqlConnection(server.ConnectionString("postgres"));
+        await connection.OpenAsync(stop);
+        await using var command = new NpgsqlCommand(query, connection);
+        return await command.ExecuteScalarAsync(stop);
+    }
+}

@@ -1,0 +1,26 @@
+using TokenManager.Faults.History;
+
+namespace TokenManager.Faults.Nemeses;
+
+/// <summary>Faults of one node's wall clock (libfaketime); monotonic clocks stay as they are.</summary>
+internal static class Clocks
+{
+    private const int FiveMinutes = 300;
+
+    public static IReadOnlyList<Nemesis> All { get; } =
+    [
+        Jump("clock-ahead", "a node's wall clock jumps five minutes ahead, and back", FiveMinutes),
+        Jump("clock-behind", "a node's wall clock jumps five minutes back, and ahead again", -FiveMinutes),
+    ];
+
+    private static Nemesis Jump(string name, string what, int seconds) => new(
+        name, what, Area.Clock, Effect.None,
+        async (arena, random, span) =>
+        {
+            var node = await arena.PoolNodeAsync(random);
+            await arena.SetClockAsync(node, seconds);
+            await Task.Delay(span);
+            await arena.SetClockAsync(node, 0);
+            return $"{node}, {span.TotalSeconds:0} s";
+        });
+}

@@ -1,0 +1,3 @@
+using TokenManager.Faults;
+
+return await Commands.Root.Parse(args).InvokeAsync();

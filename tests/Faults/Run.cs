@@ -1,0 +1,194 @@
+using System.Globalization;
+using TokenManager.Cluster.Drills;
+using TokenManager.Faults.Checks;
+using TokenManager.Faults.History;
+using TokenManager.Faults.Nemeses;
+using TokenManager.Faults.Workload;
+using TokenManager.Testing;
+
+namespace TokenManager.Faults;
+
+/// <summary>A run: traffic to a cluster, faults one after the other, and then every check on what is left behind.</summary>
+internal sealed class Run(RunOptions options, Action<string> say)
+{
+    private const int MostNemesesAtOnce = 3;
+    private const int MostBroken = 5;
+    private readonly Recorder _recorder = new();
+
+    /// <summary>Runs it. <paramref name="cancellation"/> ends the traffic early; what has happened is checked all the same.</summary>
+    public async Task<Outcome> DoAsync(CancellationToken cancellation)
+    {
+        var random = new Random(options.Seed);
+        say(string.Create(CultureInfo.InvariantCulture, $"{options.Arena.Nodes} nodes, {options.Arena.PoolSize} tokens, leases of {options.Arena.Lease.TotalSeconds} s, seed {options.Seed}"));
+        await using var arena = await Arena.StartAsync(options.Arena);
+        var troubles = new List<string>();
+        IReadOnlyList<Guid> users;
+        await using (var traffic = await Traffic.StartAsync(_recorder, arena.Cluster, random.Next(), options.Clears))
+        {
+            try
+            {
+                await InjectAsync(arena, random, cancellation);
+            }
+            catch (Exception failure)
+            {
+                troubles.Add($"while faults were injected: {failure.Message}");
+            }
+
+            users = traffic.Users();
+        }
+
+        say($"traffic ended: {_recorder.Count} operations; {arena.Exits.Count} nodes ended by themselves or were killed");
+        var evidence = await GatherAsync(arena, users, troubles);
+        var violations = Check.All.ToDictionary(check => check, check => (IReadOnlyList<string>)[.. check.Find(evidence)]);
+        troubles.AddRange(evidence.Operations.Where(operation => operation.Answer is Answer.Broken)
+            .Take(MostBroken).Select(operation => $"no rule allows {operation}"));
+        return new Outcome(options, evidence, violations, troubles, [.. arena.Nodes.Select(node => node.Log())]);
+    }
+
+    private async Task InjectAsync(Arena arena, Random random, CancellationToken cancellation)
+    {
+        var end = Moment.Now();
+        var waiting = new Queue<Nemesis>();
+        await CalmAsync(options.Calm, cancellation);
+        while (end.Elapsed < options.Span && !cancellation.IsCancellationRequested && options.Nemeses.Count > 0)
+        {
+            if (waiting.Count == 0)
+            {
+                Nemesis[] round = [.. options.Nemeses];
+                random.Shuffle(round);
+                waiting = new Queue<Nemesis>(round);
+            }
+
+            // Each by itself in turn; now and then several together.
+            List<Nemesis> together = [waiting.Dequeue()];
+            if (options.Together && random.Next(3) == 0)
+            {
+                together.AddRange(Shuffled(options.Nemeses, random)
+                    .DistinctBy(nemesis => nemesis.Area)
+                    .Where(nemesis => nemesis.Area != together[0].Area && nemesis.Name != "roll" && together[0].Name != "roll")
+                    .Take(random.Next(1, MostNemesesAtOnce)));
+            }
+
+            await InjectAsync(arena, random, together);
+            await CalmAsync(options.Calm, cancellation);
+        }
+    }
+
+    private async Task InjectAsync(Arena arena, Random random, IReadOnlyList<Nemesis> nemeses)
+    {
+        var began = _recorder.Now;
+        var injected = await Task.WhenAll(nemeses.Select(async nemesis =>
+        {
+            var what = await nemesis.InjectAsync(arena, new Random(random.Next()), Nemesis.Duration(random));
+            return (nemesis, what, healed: _recorder.Now);
+        }));
+        await arena.RecoveredAsync();
+        var recovered = _recorder.Now;
+        foreach (var (nemesis, what, healed) in injected)
+            _recorder.Add(new Fault(nemesis.Name, what, nemesis.Effect, began, healed, recovered));
+        say(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{string.Join(" + ", injected.Select(one => $"{one.nemesis.Name} ({one.what})"))}: "
+            + $"one cluster again {TimeSpan.FromMicroseconds(recovered - injected.Max(one => one.healed)).TotalSeconds:0.0} s later; "
+            + $"{_recorder.Count} operations"));
+    }
+
+    private static async Task CalmAsync(TimeSpan span, CancellationToken cancellation)
+    {
+        try
+        {
+            await Task.Delay(span, cancellation);
+        }
+        catch (OperationCanceledException)
+        {
+            // The run ends.
+        }
+    }
+
+    private async Task<Evidence> GatherAsync(Arena arena, IReadOnlyList<Guid> users, List<string> troubles)
+    {
+        await TryAsync(troubles, "no lease is left", () => Eventually.Async(
+            async () => (await arena.Database.ReadRowsAsync()).All(row => !row.IsOpen), options.Patience));
+        await TryAsync(troubles, "everybody can activate again", () => ReadmitAsync(arena, users));
+        await TryAsync(troubles, "no lease is left at the end", () => Eventually.Async(
+            async () => (await arena.Database.ReadRowsAsync()).All(row => !row.IsOpen), options.Patience));
+        var caller = new Caller(-1, _recorder, arena.Nodes, isAfterwards: true);
+        await TryAsync(troubles, "journal, ledger and nodes are at rest", async () => await AtRestAsync(arena));
+        var nodes = new List<QuietNode>();
+        foreach (var node in arena.Nodes)
+        {
+            using var management = Clients.For(node.Place.Management);
+            await caller.PoolAsync(node.Number, management);
+            if (await EvidenceReader.ReadAsync(node) is { } quiet) nodes.Add(quiet);
+            else troubles.Add($"{node} does not answer reads at the end");
+        }
+
+        return new Evidence
+        {
+            Epoch = _recorder.Epoch,
+            PoolSize = options.Arena.PoolSize,
+            Lease = Api.Micro(options.Arena.Lease),
+            Operations = _recorder.Operations,
+            Faults = _recorder.Faults,
+            Rows = await arena.Database.ReadRowsAsync(),
+            Journal = await arena.Database.ReadEventsAsync(),
+            Nodes = nodes,
+            Ended = _recorder.Now,
+        };
+    }
+
+    /// <summary>Every user of the run activates once more, and gives back.</summary>
+    private async Task ReadmitAsync(Arena arena, IReadOnlyList<Guid> users)
+    {
+        var caller = new Caller(-1, _recorder, arena.Nodes, isAfterwards: true);
+        foreach (var some in users.Chunk(options.Arena.PoolSize))
+        {
+            await Task.WhenAll(some.Select(async (user, i) =>
+            {
+                var usage = Guid.NewGuid();
+                var node = i % arena.Nodes.Count;
+                if (await caller.ActivateAsync(node, user, usage) is Answer.Granted granted)
+                    await caller.ReleaseAsync(node, granted.Grant.TokenId, usage);
+            }));
+        }
+    }
+
+    // An event is written a moment after its row, and a cache hears of it a moment after that.
+    private async Task AtRestAsync(Arena arena) => await Eventually.Async(
+        async () =>
+        {
+            var rows = await arena.Database.ReadRowsAsync();
+            var events = await arena.Database.ReadEventsAsync();
+            if (events.Count != rows.Count + rows.Count(row => !row.IsOpen)) return false;
+
+            foreach (var node in arena.Nodes)
+            {
+                var quiet = await EvidenceReader.ReadAsync(node);
+                if (quiet is null || quiet.List.Any(token => token.UserId is not null)) return false;
+            }
+
+            return true;
+        },
+        options.Patience);
+
+    // What does not come to be is for the checks to find; it is told all the same.
+    private async Task TryAsync(List<string> troubles, string what, Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (Exception failure) when (failure is TimeoutException or HttpRequestException or Npgsql.NpgsqlException)
+        {
+            say($"not so: {what}");
+            troubles.Add($"not so: {what}: {failure.Message.Split('\n')[0]}");
+        }
+    }
+
+    private static Nemesis[] Shuffled(IReadOnlyList<Nemesis> nemeses, Random random)
+    {
+        Nemesis[] shuffled = [.. nemeses];
+        random.Shuffle(shuffled);
+        return shuffled;
+    }
+}
