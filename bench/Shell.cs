@@ -6,7 +6,7 @@ namespace TokenManager.Bench;
 /// <summary>Runs a program of the machine to its end.</summary>
 internal static class Shell
 {
-    /// <summary>What it wrote to standard output; null if there is no such program, or it failed.</summary>
+    /// <summary>What it said; null if there is no such program, or it failed.</summary>
     public static async Task<string?> TryReadAsync(string program, params string[] arguments)
     {
         try
@@ -19,7 +19,7 @@ internal static class Shell
         }
     }
 
-    /// <summary>What it wrote to standard output.</summary>
+    /// <summary>What it said, on standard output and on standard error.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message holds what it said.</exception>
     public static async Task<string> ReadAsync(string program, params string[] arguments)
     {
@@ -34,7 +34,7 @@ internal static class Shell
         var error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         return process.ExitCode == 0
-            ? await output
+            ? await output + await error
             : throw new InvalidOperationException($"{program} ended with exit code {process.ExitCode}: {await error}{await output}");
     }
 }

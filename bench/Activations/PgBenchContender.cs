@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
 using TokenManager.Bench.Peers;
+using TokenManager.Bench.Reporting;
 using TokenManager.Testing;
 
 namespace TokenManager.Bench.Activations;
@@ -12,21 +13,19 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
     private const string Transaction = "transaction";
     private const int Threads = 2;
 
-    // Of a pool that is large enough for the turn; more would only make it longer.
-    private const int MaxCallsOfOne = 2000;
+    // More than any of it lends in a turn.
+    private const int Pool = 200_000;
 
     private readonly string _program;
     private readonly string _script;
-    private readonly int _pool;
     private readonly NpgsqlConnectionStringBuilder _database;
     private readonly NpgsqlDataSource _source;
 
-    private PgBenchContender(string kind, string program, string script, string connectionString, int pool)
+    private PgBenchContender(string kind, string program, string script, string connectionString)
         : base($"pgbench, {kind}")
     {
         _program = program;
         _script = script;
-        _pool = pool;
         _database = new NpgsqlConnectionStringBuilder(connectionString);
         _source = NpgsqlDataSource.Create(connectionString + ";Command Timeout=0");
     }
@@ -35,7 +34,10 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
     public static async Task<IReadOnlyList<PgBenchContender>> StartAsync(Stage stage, TemporaryFolder folder)
     {
         var server = await stage.ServerAsync();
-        var program = Path.Combine(server.BinaryFolder, "pgbench");
+        // A distribution may put links to some of the programs elsewhere.
+        var initdb = new FileInfo(Path.Combine(server.BinaryFolder, "initdb"));
+        var folderOfAll = Path.GetDirectoryName((initdb.ResolveLinkTarget(returnFinalTarget: true) ?? initdb).FullName)!;
+        var program = Path.Combine(folderOfAll, "pgbench");
         if (!File.Exists(program)) return [];
 
         var contenders = new List<PgBenchContender>();
@@ -43,9 +45,8 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
         {
             var file = folder.File($"{kind}.sql");
             await File.WriteAllTextAsync(file, script, stage.Stop);
-            var contender = stage.Keep(new PgBenchContender(
-                kind, program, file, await server.CreateDatabaseAsync(), stage.Extent.LargePool));
-            await SqlTables.CreateAsync(contender._source, stage.Extent.LargePool);
+            var contender = stage.Keep(new PgBenchContender(kind, program, file, await server.CreateDatabaseAsync()));
+            await SqlTables.CreateAsync(contender._source, Pool);
             contenders.Add(contender);
         }
 
@@ -56,16 +57,25 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
     {
         await using (var clear = _source.CreateCommand(SqlTables.Clear)) await clear.ExecuteNonQueryAsync(stage.Stop);
         await stage.CheckpointAsync();
-        var calls = Math.Min(_pool / callers, MaxCallsOfOne);
         var output = await Shell.ReadAsync(
             _program,
-            "-n", "-M", "prepared", "-f", _script,
+            "-n", "-M", "prepared", "-f", _script, "-P", "1",
             "-h", _database.Host!, "-p", Invariant($"{_database.Port}"), "-U", _database.Username!,
-            "-c", Invariant($"{callers}"), "-j", Invariant($"{Math.Min(callers, Threads)}"), "-t", Invariant($"{calls}"),
+            "-c", Invariant($"{callers}"), "-j", Invariant($"{Math.Min(callers, Threads)}"),
+            "-T", Invariant($"{Math.Ceiling(2 * stage.Extent.Turn.TotalSeconds)}"),
             _database.Database!);
-        if (Number(Processed(), output) != calls * callers)
-            throw new WrongAnswerException($"pgbench did not do all of its {calls * callers} activations: {output}");
-        return new Turn(Number(PerSecond(), output), Number(Latency(), output), P99: null);
+        var processed = Number(Processed().Match(output).Groups[1]);
+        await using var count = _source.CreateCommand("select count(*) from token_usages where ended_at is null");
+        if (await count.ExecuteScalarAsync(stage.Stop) is not long lent || lent != processed)
+            throw new WrongAnswerException($"pgbench says something else than the ledger, which has a different number of grants: {output}");
+
+        // In the first half each connection meets everything for the first time.
+        var seconds = Second().Matches(output);
+        var warm = seconds.Skip(seconds.Count / 2).ToList();
+        return new Turn(
+            Figure.MedianOf(warm.Select(second => Number(second.Groups[1]))),
+            Figure.MedianOf(warm.Select(second => Number(second.Groups[2]))),
+            P99: null);
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
@@ -94,16 +104,11 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
         return sql;
     }
 
-    private static double Number(Regex pattern, string output) => pattern.Match(output) is { Success: true } match
-        ? double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture)
-        : throw new InvalidOperationException($"pgbench says nothing of {pattern}: {output}");
+    private static double Number(Group text) => double.Parse(text.Value, CultureInfo.InvariantCulture);
 
     [GeneratedRegex("actually processed: ([0-9]+)")]
     private static partial Regex Processed();
 
-    [GeneratedRegex("tps = ([0-9.]+) \\(without")]
-    private static partial Regex PerSecond();
-
-    [GeneratedRegex("latency average = ([0-9.]+) ms")]
-    private static partial Regex Latency();
+    [GeneratedRegex("progress: .* ([0-9.]+) tps, lat ([0-9.]+) ms")]
+    private static partial Regex Second();
 }

@@ -14,8 +14,11 @@ internal static class ActivationPeer
     public static Task RunAsync(IActivationStore store)
     {
         var builder = PeerServer.NewBuilder();
-        builder.Services.ConfigureHttpJsonOptions(
-            options => options.SerializerOptions.TypeInfoResolverChain.Insert(0, PeerJson.Default));
+        builder.Services.ConfigureHttpJsonOptions(options =>
+        {
+            options.SerializerOptions.TypeInfoResolverChain.Insert(0, PeerJson.Default);
+            options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+        });
         var app = builder.Build();
         app.MapPost("/api/tokens/activate", ActivateAsync);
         app.MapPost("/api/tokens/clear", (CancellationToken stop) => store.ClearAsync(stop));

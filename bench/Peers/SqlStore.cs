@@ -13,7 +13,7 @@ internal abstract class SqlStore(NpgsqlDataSource source) : IActivationStore
         {
             return await LendAsync(user, usage, cancellationToken);
         }
-        catch (PostgresException refused) when (refused.SqlState == PostgresErrorCodes.UniqueViolation)
+        catch (PostgresException refused) when (refused.ConstraintName is "token_usages_open_user" or "token_usages_pkey")
         {
             return new PeerAnswer.UserAlreadyActive();
         }

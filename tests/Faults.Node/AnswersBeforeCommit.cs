@@ -18,12 +18,26 @@ internal sealed class AnswersBeforeCommit(IOwnedLedger ledger, TimeProvider time
         var usage = new Usage(
             request.UsageId, request.TokenId, request.UserId, request.Fence, now, now + request.Lease, End: null);
         _uncommitted[usage.UsageId] = usage;
-        return Task.FromResult<OpenResult>(new OpenResult.Found(new UsageRow(usage, request.Lease)));
+        return Task.FromResult<OpenResult>(new OpenResult.Found(RowOf(usage)));
     }
 
-    // What was never there cannot be closed; without an answer its token would be out of use from then on.
-    public override Task<CloseResult> CloseAsync(CloseUsage request) => _uncommitted.TryRemove(request.UsageId, out var usage)
-        ? Task.FromResult<CloseResult>(
-            new CloseResult.Closed(usage with { End = new UsageEnd(time.GetUtcNow(), request.Reason) }))
-        : base.CloseAsync(request);
+    // To its token's actor the row is there: otherwise the token would be out of use from then on.
+    public override Task<CloseResult> CloseAsync(CloseUsage request)
+    {
+        if (!_uncommitted.TryGetValue(request.UsageId, out var usage))
+            return base.CloseAsync(request);
+
+        var ended = usage with { End = new UsageEnd(time.GetUtcNow(), request.Reason) };
+        _uncommitted[usage.UsageId] = ended;
+        return Task.FromResult<CloseResult>(new CloseResult.Closed(ended));
+    }
+
+    public override async Task<IReadOnlyList<UsageRow>> ReadTokenAsync(Guid tokenId, long fromFence)
+    {
+        var committed = await base.ReadTokenAsync(tokenId, fromFence);
+        var uncommitted = _uncommitted.Values.Where(usage => usage.TokenId == tokenId && usage.Fence >= fromFence);
+        return [.. committed.Concat(uncommitted.Select(RowOf)).OrderBy(row => row.Usage.Fence)];
+    }
+
+    private UsageRow RowOf(Usage usage) => new(usage, usage.ExpiresAt - time.GetUtcNow());
 }

@@ -26,17 +26,17 @@ internal sealed class Database : IAsyncDisposable
 
     /// <summary>Opens a usage without any of the ledger's guards; what the tables themselves refuse is not opened.</summary>
     /// <param name="usage">What to open.</param>
-    /// <param name="tokenAndFence">
-    /// Selects the token and the fence of the row. It may name <c>@token_id</c> and <c>@fence</c>, those of
-    /// <paramref name="usage"/>, which do not count otherwise.
+    /// <param name="chosen">
+    /// Selects the row's token, user and fence, in this order. Those of <paramref name="usage"/> count only as the
+    /// <c>@token_id</c>, <c>@user_id</c> and <c>@fence</c> that it names.
     /// </param>
     /// <returns>Whether it was opened.</returns>
-    public Task<bool> OpenAsync(OpenUsage usage, string tokenAndFence) => AskAsync(
+    public Task<bool> OpenAsync(OpenUsage usage, string chosen) => AskAsync(
         $"""
         with clock as materialized (select clock_timestamp() as now)
         insert into token_usages (id, token_id, user_id, fence, started_at, expires_at)
-        select @usage_id, chosen.token_id, @user_id, chosen.fence, clock.now, clock.now + @lease
-        from ({tokenAndFence}) as chosen (token_id, fence) cross join clock
+        select @usage_id, chosen.token_id, chosen.user_id, chosen.fence, clock.now, clock.now + @lease
+        from ({chosen}) as chosen (token_id, user_id, fence) cross join clock
         on conflict do nothing
         returning true
         """,

@@ -19,7 +19,7 @@ internal static class Defects
             "A token may have two open usages: the unique index is gone, and every fifth activation gets a token that is lent."),
         OfLedger<WithoutUserIndex>(
             "without-user-index",
-            "A user may have two open usages: the unique index is gone, and every fifth activation opens a second one."),
+            "A user may have two open usages: the unique index is gone, and every fifth token that comes back goes to a user who has one."),
         OfLedger<OverCapacity>(
             "over-capacity",
             "The pool has one token more than configured."),

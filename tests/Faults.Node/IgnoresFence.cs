@@ -14,9 +14,12 @@ internal sealed class IgnoresFence(IOwnedLedger ledger, Database database) : Def
 
     public override async Task<OpenResult> OpenAsync(OpenUsage request)
     {
-        var isFirst = request.Fence == 1;
-        if (isFirst || !_defect.Strikes()
-            || !await database.OpenAsync(request with { Fence = request.Fence - 1 }, "select @token_id, @fence"))
+        const string AtItsNewestFence =
+            """
+            select @token_id, @user_id, max(fence) from token_usages
+            where token_id = @token_id having max(fence) < @fence
+            """;
+        if (!_defect.Strikes() || !await database.OpenAsync(request, AtItsNewestFence))
             return await base.OpenAsync(request);
 
         // The token's actor goes on only if it sees what it asked for.

@@ -16,7 +16,7 @@ internal sealed class WithoutTokenIndex(IOwnedLedger ledger, Database database) 
     {
         // The one lent last: most of its lease is still to come.
         const string Lent =
-            "select token_id, fence + 1 from token_usages where ended_at is null order by started_at desc limit 1";
+            "select token_id, @user_id, fence + 1 from token_usages where ended_at is null order by started_at desc limit 1";
         return _defect.Strikes() && await database.OpenAsync(request, Lent)
             ? new OpenResult.Found((await FindUsageAsync(request.UsageId))!)
             : await base.OpenAsync(request);

@@ -12,19 +12,19 @@ internal sealed class WithoutUserIndex(IOwnedLedger ledger, Database database) :
         await database.AskAsync("drop index if exists token_usages_open_user");
     }
 
-    public override async Task<OpenResult> OpenAsync(OpenUsage request)
+    // The pool would refuse the user a second one, so it is not asked: it does not know yet that the token is free.
+    public override async Task<CloseResult> CloseAsync(CloseUsage request)
     {
-        const string Free =
-            """
-            select t.id, coalesce((select max(u.fence) from token_usages u where u.token_id = t.id), 0) + 1
-            from tokens t join pool p on t.ordinal < p.size
-            where not exists (select 1 from token_usages o where o.token_id = t.id and o.ended_at is null)
-            order by t.ordinal desc limit 1
-            """;
-        var result = await base.OpenAsync(request);
-        // The pool would refuse the user a second one, so it is not asked.
-        if (result is OpenResult.Found { WasThere: false } && _defect.Strikes())
-            await database.OpenAsync(request with { UsageId = Guid.NewGuid() }, Free);
+        const string ToWhoeverWasLentOneLast =
+            "select @token_id, user_id, @fence from token_usages where ended_at is null order by started_at desc limit 1";
+        var result = await base.CloseAsync(request);
+        if (result is CloseResult.Closed { WasThere: false, Usage: var usage } && _defect.Strikes())
+        {
+            var next = new OpenUsage(
+                Guid.NewGuid(), usage.TokenId, usage.UserId, usage.Fence + 1, usage.ExpiresAt - usage.StartedAt);
+            await database.OpenAsync(next, ToWhoeverWasLentOneLast);
+        }
+
         return result;
     }
 }

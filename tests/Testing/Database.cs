@@ -58,9 +58,12 @@ internal sealed class Database : IDisposable
     public string SocketConnectionString =>
         new NpgsqlConnectionStringBuilder(_connectionString) { Host = Server!.SocketFolder }.ConnectionString;
 
-    /// <summary>For a node that reaches the server at another address.</summary>
-    public string ConnectionStringAt(string host) =>
-        new NpgsqlConnectionStringBuilder(_connectionString) { Host = host }.ConnectionString;
+    /// <summary>For a node that reaches the server at another address, and no name server, which Kerberos would ask.</summary>
+    public string ConnectionStringAt(string host) => new NpgsqlConnectionStringBuilder(_connectionString)
+    {
+        Host = host,
+        GssEncryptionMode = GssEncryptionMode.Disable,
+    }.ConnectionString;
 
     public NodeSettings Node(int size, TimeSpan lease, TimeSpan? sweep = null)
     {

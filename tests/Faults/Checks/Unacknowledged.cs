@@ -24,7 +24,7 @@ internal static class Unacknowledged
                 yield return $"user {requests.First().User} asked with key {requests.Key}, the ledger has {row}";
             if (row is not null && requests.All(request => IsDefinite(request.Answer)))
                 yield return $"every request with key {requests.Key} was told that nothing was granted, the ledger has {row}";
-            if (row is not null && Contradiction(requests.OrderBy(request => request.Invoked), row.Started - evidence.Epoch, (row.Ended ?? long.MaxValue) - evidence.Epoch) is { } wrong)
+            if (row is not null && Contradiction(requests.OrderBy(request => request.Invoked), row.Started - evidence.Epoch, Math.Min(row.Ended ?? row.Expires, row.Expires) - evidence.Epoch) is { } wrong)
                 yield return $"key {requests.Key} was refused with {wrong} while its usage ran: {row}";
             if (row is not null && journaled[requests.Key].Count(entry => entry.IsActivation) != 1)
                 yield return $"the ledger has {row}, the journal has {journaled[requests.Key].Count(entry => entry.IsActivation)} activations of it";
