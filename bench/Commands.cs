@@ -90,7 +90,6 @@ internal static class Commands
         var extent = parsed.GetValue(Short) ? Extent.Short : Extent.Full;
         var progress = new Progress();
         var report = await Report.BeginAsync(extent.Name);
-        var failures = new List<string>();
         foreach (var measurement in measurements)
         {
             progress.Say($"{measurement.Name}: {measurement.What}");
@@ -105,14 +104,14 @@ internal static class Commands
             catch (Exception failure)
             {
                 progress.Say($"{measurement.Name}: {failure}");
-                failures.Add($"{measurement.Name}: {failure.Message.Split('\n')[0]}");
+                report.Fail(measurement.Name, failure.Message.Split('\n')[0]);
             }
 
             if (stop.IsCancellationRequested) break;
         }
 
-        Console.WriteLine($"\n{MarkdownReport.Of(report, failures)}");
-        progress.Say($"the report is in {string.Join(" and ", report.Write(parsed.GetRequiredValue(Output), failures))}");
-        return failures.Count > 0 || (parsed.GetValue(Strict) && report.Missed.Any()) ? Failed : 0;
+        Console.WriteLine($"\n{MarkdownReport.Of(report)}");
+        progress.Say($"the report is in {string.Join(" and ", report.Write(parsed.GetRequiredValue(Output)))}");
+        return report.Failures.Count > 0 || (parsed.GetValue(Strict) && report.Missed.Any()) ? Failed : 0;
     }
 }

@@ -27,8 +27,8 @@ internal sealed class ActivationsMeasurement : Measurement
             A turn clears the pool, writes a checkpoint, and lets 1, 32 or 256 callers activate for {stage.Extent.Turn.TotalSeconds} s or until the
             pool is empty, each on one connection, for a new user each time; then the rest is lent without being measured, so that
             our tokens stay awake and all tables grow alike. Every answer's user, usage, token and fence are looked at, and that no
-            token was lent twice. *transaction* and *statement* are minimal APIs with Npgsql, prepared, on a pool of connections
-            that is as large as is best for them; *redis* is one with a Lua script and `appendfsync always`; *pgbench* runs the
+            token was lent twice. *transaction* and *statement* are minimal APIs with Npgsql, prepared, on a pool of 20
+            connections, because more make them slower; *redis* is one with a Lua script and `appendfsync always`; *pgbench* runs the
             same SQL without HTTP, for twice as long, of which the second half counts; its middle latency is the mean. *cold* is the first {stage.Extent.ColdActivations:#,0} activations of a process, with 32
             callers: code is compiled, connections are opened, and of our node every token is woken for the first time.
             """);

@@ -12,6 +12,7 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
 {
     private const string Transaction = "transaction";
     private const int Threads = 2;
+    private const int LeastSeconds = 2;
 
     // More than any of it lends in a turn.
     private const int Pool = 200_000;
@@ -62,7 +63,7 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
             "-n", "-M", "prepared", "-f", _script, "-P", "1",
             "-h", _database.Host!, "-p", Invariant($"{_database.Port}"), "-U", _database.Username!,
             "-c", Invariant($"{callers}"), "-j", Invariant($"{Math.Min(callers, Threads)}"),
-            "-T", Invariant($"{Math.Ceiling(2 * stage.Extent.Turn.TotalSeconds)}"),
+            "-T", Invariant($"{Math.Max(LeastSeconds, Math.Ceiling(2 * stage.Extent.Turn.TotalSeconds))}"),
             _database.Database!);
         var processed = Number(Processed().Match(output).Groups[1]);
         await using var count = _source.CreateCommand("select count(*) from token_usages where ended_at is null");

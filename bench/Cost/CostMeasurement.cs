@@ -12,6 +12,7 @@ internal sealed class CostMeasurement : Measurement
     private const int DefaultPool = 100;
     private const int Readers = 64;
     private const int Callers = 32;
+    private const double BytesInKilobyte = 1024;
     private const double BytesInMegabyte = 1e6;
     private const double MostAtRest = 150;
 
@@ -24,8 +25,7 @@ internal sealed class CostMeasurement : Measurement
         section.Method = Invariant(
             $"""
             Of the node's process alone; the database's work is not in it. Processor time is what Linux counts for the process,
-            allocation what the runtime's event pipe counts; both from one of the counter's seconds to a later one, less what the
-            node takes at rest in as long, over the answers in between. Reads with {Readers} connections on a pool of {DefaultPool}; activations with
+            allocation what the runtime's event pipe counts, in whole seconds, of which two may be at rest; both over the answers. Reads with {Readers} connections on a pool of {DefaultPool}; activations with
             {Callers} callers on a pool of {stage.Extent.LargePool:#,0} whose tokens are awake. At rest: ready, a pool of {DefaultPool}, nobody calls;
             resident memory as it is, without asking for a collection. Start is from the process's start until it is ready: *first* on an empty
             database, *again* on its own tables.
@@ -42,7 +42,7 @@ internal sealed class CostMeasurement : Measurement
         var node = await stage.NodeAsync(settings);
         section.Add("start to ready, first", "s", TimeProvider.System.GetElapsedTime(started).TotalSeconds);
 
-        var (starts, atRest) = (new List<double>(), new List<double>());
+        var (starts, resident) = (new List<double>(), new List<double>());
         for (var round = 0; round < stage.Extent.Rounds; round++)
         {
             await node.TerminateAsync();
@@ -51,16 +51,17 @@ internal sealed class CostMeasurement : Measurement
             await node.WaitReadyAsync();
             starts.Add(TimeProvider.System.GetElapsedTime(started).TotalSeconds);
             await Task.Delay(stage.Extent.Settle / 3, stage.Stop);
-            atRest.Add(node.ResidentMemory / BytesInMegabyte);
+            resident.Add(node.ResidentMemory / BytesInMegabyte);
         }
 
         section.Add("start to ready, again", "s", starts);
-        var memory = section.Add("resident memory at rest", "MB", atRest);
+        var memory = section.Add("resident memory at rest", "MB", resident);
         section.AtMost("resident memory at rest", memory.Median, MostAtRest, unit: "MB");
 
-        await using var meter = await Meter.StartAsync(stage, node);
-        section.Add("at rest, processor", "ms/s", meter.IdleMilliseconds);
-        section.Add("at rest, allocated", "KB/s", meter.IdleBytes / 1024);
+        await using var meter = new Meter(node);
+        var atRest = await meter.MeasureRestAsync(stage.Stop);
+        section.Add("at rest, processor", "ms/s", atRest.Milliseconds);
+        section.Add("at rest, allocated", "KB/s", atRest.Bytes / BytesInKilobyte);
         await Load.RunAsync(node.BaseAddress, Activating.Callers(1), new Turns(calls: DefaultPool / 2), stage.Stop);
         var list = CapturedAnswer.Capture(node.BaseAddress, "/api/tokens");
         using var json = JsonDocument.Parse(list.Body);
@@ -85,7 +86,7 @@ internal sealed class CostMeasurement : Measurement
         var node = await stage.NodeAsync(database.Node(pool, Stage.LongLease));
         using var contender = new HttpContender("node", node.BaseAddress, pool);
         await contender.StartColdAsync(stage);
-        await using var meter = await Meter.StartAsync(stage, node);
+        await using var meter = new Meter(node);
         await MeasureAsync(
             stage,
             section,
@@ -109,14 +110,14 @@ internal sealed class CostMeasurement : Measurement
         for (var round = 1; round <= stage.Extent.Rounds; round++)
         {
             if (before is not null) await before();
-            var (calls, ofProcessor, allocated) = await meter.MeasureAsync(load);
-            milliseconds.Add(ofProcessor / calls);
-            bytes.Add(allocated / calls);
+            var (calls, ofProcessor, allocated) = await meter.MeasureCallAsync(load);
+            milliseconds.Add(ofProcessor);
+            bytes.Add(allocated);
             if (after is not null) await after(calls);
             stage.Say(Invariant($"cost: {name}, round {round} of {stage.Extent.Rounds}: {milliseconds[^1]:0.0000} ms, {bytes[^1]:0} bytes"));
         }
 
-        section.Add($"{name}, processor", "µs", milliseconds.Select(one => one * 1000));
+        section.Add($"{name}, processor", "ms", milliseconds);
         section.Add($"{name}, allocated", "bytes", bytes);
     }
 }

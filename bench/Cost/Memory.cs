@@ -11,6 +11,7 @@ internal static class Memory
     private const string Runtime = "Microsoft-Windows-DotNETRuntime";
     private const long CollectHeap = 0x800000;
 
+    private const int BufferInMegabytes = 1;
     private const double Steady = 0.01;
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -32,7 +33,7 @@ internal static class Memory
     private static async Task CollectAsync(int process)
     {
         using var session = new DiagnosticsClient(process).StartEventPipeSession(
-            new EventPipeProvider(Runtime, EventLevel.Informational, CollectHeap), requestRundown: false);
+            new EventPipeProvider(Runtime, EventLevel.Informational, CollectHeap), requestRundown: false, BufferInMegabytes);
         var reading = session.EventStream.CopyToAsync(Stream.Null);
         session.Stop();
         await reading;

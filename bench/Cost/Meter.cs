@@ -3,59 +3,35 @@ using TokenManager.Testing;
 
 namespace TokenManager.Bench.Cost;
 
-/// <summary>What a node takes of processor and heap for what it is asked, beyond what it takes at rest.</summary>
-internal sealed class Meter : IAsyncDisposable
+/// <summary>What a node takes of processor and heap while something goes on.</summary>
+internal sealed class Meter(NodeProcess node) : IAsyncDisposable
 {
-    private const int SecondsAtRest = 3;
+    private const int SecondsAtRest = 5;
 
-    private readonly NodeProcess _node;
-    private readonly AllocationCounter _allocations;
+    private readonly AllocationCounter _allocations = AllocationCounter.Start(node.ProcessId);
 
-    private Meter(NodeProcess node)
+    private double Milliseconds => ProcessCpu.Milliseconds(node.ProcessId);
+
+    /// <summary>What it takes in a second while nobody asks anything.</summary>
+    public async Task<(double Milliseconds, double Bytes)> MeasureRestAsync(CancellationToken stop)
     {
-        _node = node;
-        _allocations = AllocationCounter.Start(node.ProcessId);
+        var before = (Bytes: await _allocations.NextAsync(), Milliseconds);
+        for (var second = 1; second < SecondsAtRest; second++) await _allocations.NextAsync().WaitAsync(stop);
+        var after = (Bytes: await _allocations.NextAsync(), Milliseconds);
+        return ((after.Milliseconds - before.Milliseconds) / SecondsAtRest, (after.Bytes - before.Bytes) / SecondsAtRest);
     }
 
-    private readonly record struct Reading(long At, double Milliseconds, double Bytes);
-
-    /// <summary>Processor time at rest, in milliseconds a second.</summary>
-    public double IdleMilliseconds { get; private set; }
-
-    /// <summary>Bytes allocated at rest, a second.</summary>
-    public double IdleBytes { get; private set; }
-
-    /// <summary>Begins, and looks first what the node does while nobody asks anything.</summary>
-    public static async Task<Meter> StartAsync(Stage stage, NodeProcess node)
+    /// <summary>What it takes for a call of a load.</summary>
+    public async Task<(long Calls, double Milliseconds, double Bytes)> MeasureCallAsync(Func<Task<LoadResult>> load)
     {
-        var meter = new Meter(node);
-        var before = await meter.ReadAsync();
-        for (var second = 1; second < SecondsAtRest; second++) await meter._allocations.NextAsync().WaitAsync(stage.Stop);
-        var after = await meter.ReadAsync();
-        var seconds = TimeProvider.System.GetElapsedTime(before.At, after.At).TotalSeconds;
-        meter.IdleMilliseconds = (after.Milliseconds - before.Milliseconds) / seconds;
-        meter.IdleBytes = (after.Bytes - before.Bytes) / seconds;
-        return meter;
-    }
-
-    /// <summary>What the calls of a load cost together.</summary>
-    public async Task<(long Calls, double Milliseconds, double Bytes)> MeasureAsync(Func<Task<LoadResult>> load)
-    {
-        var before = await ReadAsync();
-        var result = await load();
-        var after = await ReadAsync();
-        var seconds = TimeProvider.System.GetElapsedTime(before.At, after.At).TotalSeconds;
-        return (
-            result.Calls,
-            after.Milliseconds - before.Milliseconds - (IdleMilliseconds * seconds),
-            after.Bytes - before.Bytes - (IdleBytes * seconds));
+        var before = (Bytes: await _allocations.NextAsync(), Milliseconds);
+        var calls = (await load()).Calls;
+        var milliseconds = Milliseconds - before.Milliseconds;
+        // The next of the counter's seconds may have ended before the load did, and only come late.
+        await _allocations.NextAsync();
+        var bytes = await _allocations.NextAsync() - before.Bytes;
+        return (calls, milliseconds / calls, bytes / calls);
     }
 
     public ValueTask DisposeAsync() => _allocations.DisposeAsync();
-
-    private async Task<Reading> ReadAsync()
-    {
-        var bytes = await _allocations.NextAsync();
-        return new Reading(TimeProvider.System.GetTimestamp(), ProcessCpu.Milliseconds(_node.ProcessId), bytes);
-    }
 }

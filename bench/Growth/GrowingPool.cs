@@ -26,7 +26,7 @@ internal sealed class GrowingPool : IDisposable
 
     public NodeProcess Node { get; }
 
-    public NodeSettings Settings => _database.Node(Size, Stage.LongLease).Watched();
+    public NodeSettings Settings => _database.Node(Size, Stage.LongLease);
 
     /// <summary>Resident, with no token ever lent.</summary>
     public long IdleMemory { get; private set; }
@@ -41,7 +41,7 @@ internal sealed class GrowingPool : IDisposable
     public static async Task<GrowingPool> StartAsync(Stage stage, int size)
     {
         var database = await stage.DatabaseAsync();
-        var node = await stage.NodeAsync(database.Node(size, Stage.LongLease).Watched());
+        var node = await stage.NodeAsync(database.Node(size, Stage.LongLease));
         var pool = new GrowingPool(size, database, node);
         pool.IdleMemory = await Memory.SettledAsync(stage, pool.Node);
         var callers = Activating.Callers(Callers);

@@ -8,7 +8,6 @@ namespace TokenManager.Bench.Growth;
 /// <summary>What becomes of everything when the pool is a thousand times as large.</summary>
 internal sealed class GrowthMeasurement : Measurement
 {
-    private const int Starts = 3;
     private static readonly TimeSpan Within = TimeSpan.FromMinutes(2);
 
     public override string Name => "growth";
@@ -124,14 +123,7 @@ internal sealed class GrowthMeasurement : Measurement
     {
         await pool.ClearAsync(stage);
         var seconds = new List<double>();
-        for (var start = 0; start < Starts; start++)
-        {
-            await pool.Node.TerminateAsync(Within);
-            var started = TimeProvider.System.GetTimestamp();
-            pool.Node.Relaunch();
-            await pool.Node.WaitReadyAsync(Within);
-            seconds.Add(TimeProvider.System.GetElapsedTime(started).TotalSeconds);
-        }
+        for (var start = 0; start < stage.Extent.Rounds; start++) seconds.Add(await RestartAsync(pool.Node));
 
         var figure = section.Add(Invariant($"start to ready, {pool.Size:#,0} tokens"), "s", seconds);
         stage.Say(Invariant($"growth: start to ready: {figure.Median:0.0} s"));
@@ -140,7 +132,8 @@ internal sealed class GrowthMeasurement : Measurement
 
     private static async Task FailOverAsync(Stage stage, Section section, GrowingPool pool)
     {
-        var other = await stage.NodeAsync(pool.Settings);
+        await RestartAsync(pool.Node, pool.Settings.Watched());
+        var other = await stage.NodeAsync(pool.Settings.Watched());
         var (killed, survivor) = await PoolWatch.HasPoolAsync(pool.Node, stage.Stop) ? (pool.Node, other) : (other, pool.Node);
         await killed.KillAsync();
         var started = TimeProvider.System.GetTimestamp();
@@ -153,5 +146,16 @@ internal sealed class GrowthMeasurement : Measurement
         section.Add(Invariant($"failover, {pool.Size:#,0} tokens: rebuild"), "s", rebuild.TotalSeconds);
         section.AtMost(Invariant($"failover rebuild, {pool.Size:#,0} tokens"), rebuild.TotalSeconds, 5, unit: "s");
         await survivor.KillAsync();
+    }
+
+    /// <summary>Starts a node again.</summary>
+    /// <returns>Seconds from its process's start until it was ready.</returns>
+    private static async Task<double> RestartAsync(NodeProcess node, NodeSettings? settings = null)
+    {
+        await node.TerminateAsync(Within);
+        var started = TimeProvider.System.GetTimestamp();
+        node.Relaunch(settings);
+        await node.WaitReadyAsync(Within);
+        return TimeProvider.System.GetElapsedTime(started).TotalSeconds;
     }
 }

@@ -14,7 +14,7 @@ internal static class PoolWatch
         Configuration = new Dictionary<string, string>(settings.Configuration)
         {
             ["TokenManager:Management:Url"] = "http://127.0.0.1:0",
-            ["Logging:LogLevel:Akka.Cluster.Tools"] = "Information",
+            ["Logging:LogLevel:Akka"] = "Information",
         },
     };
 
@@ -29,7 +29,7 @@ internal static class PoolWatch
     /// <summary>How long the pool took from its start on this node until it had read the ledger and was ready.</summary>
     public static TimeSpan RebuildTime(NodeProcess node)
     {
-        var started = Time(node, "starting singleton actor", "token-pool");
+        var started = Time(node, "started singleton actor", "token-pool");
         var ready = Time(node, "The pool is here and ready");
         return ready - started;
     }

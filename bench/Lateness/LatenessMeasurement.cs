@@ -68,7 +68,7 @@ internal sealed class LatenessMeasurement : Measurement
             AllEndWithin,
             node.Tail,
             "every usage has ended");
-        await node.DisposeAsync();
+        await node.KillAsync();
         return LatenessOf(rows, stage.Extent.Leases);
     }
 

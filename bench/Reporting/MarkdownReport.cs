@@ -6,7 +6,7 @@ namespace TokenManager.Bench.Reporting;
 /// <summary>The report as people read it.</summary>
 internal static class MarkdownReport
 {
-    public static string Of(Report report, IReadOnlyList<string> failures)
+    public static string Of(Report report)
     {
         var text = new StringBuilder();
         var machine = report.Machine;
@@ -16,7 +16,7 @@ internal static class MarkdownReport
         Line($"{report.Runtime}, PostgreSQL {report.Postgres ?? "not used"}, Redis {report.Redis ?? "not found"}.");
         Line($"A {report.Extent} run{(report.Extent == Extent.Short.Name ? ": it shows that everything works; its figures say little" : "")}.");
         Line($"Median and spread are over rounds in which everything that is compared takes its turn.");
-        foreach (var failure in failures) Line($"\n**Failed:** {failure}");
+        foreach (var failure in report.Failures) Line($"\n**Failed:** {failure}");
 
         foreach (var section in report.Sections)
         {
@@ -51,6 +51,7 @@ internal static class MarkdownReport
         var format = Math.Abs(value) switch
         {
             0 => "0",
+            < 0.1 => "0.0000",
             < 1 => "0.000",
             < 10 => "0.00",
             < 100 => "0.0",

@@ -17,6 +17,7 @@ internal sealed class Report
     };
 
     private readonly List<Section> _sections = [];
+    private readonly List<string> _failures = [];
 
     private Report(string extent, string commit, string? redis)
     {
@@ -41,6 +42,9 @@ internal sealed class Report
 
     public IReadOnlyList<Section> Sections => _sections;
 
+    /// <summary>What could not be measured, or was answered wrongly.</summary>
+    public IReadOnlyList<string> Failures => _failures;
+
     public IEnumerable<Target> Missed => _sections.SelectMany(section => section.Targets).Where(target => !target.Holds);
 
     public static async Task<Report> BeginAsync(string extent) =>
@@ -48,15 +52,17 @@ internal sealed class Report
 
     public void Add(Section section) => _sections.Add(section);
 
+    public void Fail(string measurement, string why) => _failures.Add($"{measurement}: {why}");
+
     public async Task LearnVersionsAsync(Stage stage) => Postgres ??= await stage.PostgresVersionAsync();
 
     /// <summary>Writes both forms of the report.</summary>
     /// <returns>The files.</returns>
-    public IReadOnlyList<string> Write(string folder, IReadOnlyList<string> failures)
+    public IReadOnlyList<string> Write(string folder)
     {
         Directory.CreateDirectory(folder);
         var name = Path.Combine(Path.GetFullPath(folder), Invariant($"bench-{StartedAt:yyyyMMdd-HHmmss}"));
-        File.WriteAllText($"{name}.md", MarkdownReport.Of(this, failures));
+        File.WriteAllText($"{name}.md", MarkdownReport.Of(this));
         File.WriteAllText($"{name}.json", JsonSerializer.Serialize(this, Json) + "\n");
         return [$"{name}.md", $"{name}.json"];
     }

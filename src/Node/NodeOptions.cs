@@ -1,3 +1,5 @@
+using System.Data.Common;
+using Npgsql;
 using TokenManager.Actors;
 using TokenManager.Actors.Ledger;
 
@@ -52,7 +54,7 @@ internal sealed record NodeOptions
 
     public Store Store => ConnectionString.Length == 0
         ? new Store.Sqlite(Path.Combine(DataDirectory, DatabaseFile))
-        : new Store.Postgres(ConnectionString);
+        : new Store.Postgres(WithoutKerberos(ConnectionString));
 
     /// <summary>
     /// Reads every key of <see cref="ConfigurationKeys"/>. Makes the data directory when all else is right and the
@@ -119,6 +121,16 @@ internal sealed record NodeOptions
 
         if (Store is Store.Sqlite && DataFolder.Problem(DataDirectory) is { } problem)
             yield return $"{ConfigurationKeys.DataDirectory.Refuse(DataDirectory)} {problem}";
+    }
+
+    // Unless told otherwise, the driver first tries to encrypt with Kerberos, and asks a name server for that: where there is
+    // none, every connection takes longer than the node waits.
+    private static string WithoutKerberos(string connectionString)
+    {
+        var said = new DbConnectionStringBuilder { ConnectionString = connectionString };
+        return said.ContainsKey("GSS Encryption Mode") || said.ContainsKey(nameof(NpgsqlConnectionStringBuilder.GssEncryptionMode))
+            ? connectionString
+            : new NpgsqlConnectionStringBuilder(connectionString) { GssEncryptionMode = GssEncryptionMode.Disable }.ConnectionString;
     }
 
     private static string ForOneNodeOnly =>

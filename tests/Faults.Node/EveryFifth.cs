@@ -1,10 +1,32 @@
 namespace TokenManager.Faults.Node;
 
-/// <summary>When a defect strikes that must let the node go on: soon, and not too often.</summary>
+/// <summary>
+/// When a defect strikes that must let the node go on: not too often, and from the fifth occasion on as soon as it can.
+/// </summary>
 internal sealed class EveryFifth
 {
-    private int _count;
+    private int _occasions;
 
-    /// <summary>True at every fifth call.</summary>
-    public bool Strikes() => Interlocked.Increment(ref _count) % 5 == 0;
+    private bool IsTime => Interlocked.Increment(ref _occasions) >= 5;
+
+    /// <summary>Whether it strikes on this occasion.</summary>
+    public bool Strikes()
+    {
+        if (!IsTime)
+            return false;
+
+        Volatile.Write(ref _occasions, 0);
+        return true;
+    }
+
+    /// <summary>The same where not every occasion will do.</summary>
+    /// <param name="strike">Returns whether it could.</param>
+    public async Task<bool> StrikesAsync(Func<Task<bool>> strike)
+    {
+        if (!IsTime || !await strike())
+            return false;
+
+        Volatile.Write(ref _occasions, 0);
+        return true;
+    }
 }

@@ -4,6 +4,10 @@ namespace TokenManager.Faults.Node;
 
 internal sealed class WithoutTokenIndex(IOwnedLedger ledger, Database database) : DefectiveLedger(ledger)
 {
+    // Most of whose lease is still to come.
+    private const string TheOneLentLast =
+        "select token_id, @user_id, fence + 1 from token_usages where ended_at is null order by started_at desc limit 1";
+
     private readonly EveryFifth _defect = new();
 
     public override async Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken)
@@ -12,15 +16,10 @@ internal sealed class WithoutTokenIndex(IOwnedLedger ledger, Database database) 
         await database.AskAsync("drop index if exists token_usages_open_token");
     }
 
-    public override async Task<OpenResult> OpenAsync(OpenUsage request)
-    {
-        // The one lent last: most of its lease is still to come.
-        const string Lent =
-            "select token_id, @user_id, fence + 1 from token_usages where ended_at is null order by started_at desc limit 1";
-        return _defect.Strikes() && await database.OpenAsync(request, Lent)
+    public override async Task<OpenResult> OpenAsync(OpenUsage request) =>
+        await _defect.StrikesAsync(() => database.OpenAsync(request, TheOneLentLast))
             ? new OpenResult.Found((await FindUsageAsync(request.UsageId))!)
             : await base.OpenAsync(request);
-    }
 
     // A token's actor cannot be there with two open usages; so it hears of the newer one when the older one has ended.
     public override async Task<IReadOnlyList<UsageRow>> ReadTokenAsync(Guid tokenId, long fromFence)

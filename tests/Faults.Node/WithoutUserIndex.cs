@@ -4,6 +4,9 @@ namespace TokenManager.Faults.Node;
 
 internal sealed class WithoutUserIndex(IOwnedLedger ledger, Database database) : DefectiveLedger(ledger)
 {
+    private const string ToWhoeverWasLentOneLast =
+        "select @token_id, user_id, @fence from token_usages where ended_at is null order by started_at desc limit 1";
+
     private readonly EveryFifth _defect = new();
 
     public override async Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken)
@@ -12,17 +15,15 @@ internal sealed class WithoutUserIndex(IOwnedLedger ledger, Database database) :
         await database.AskAsync("drop index if exists token_usages_open_user");
     }
 
-    // The pool would refuse the user a second one, so it is not asked: it does not know yet that the token is free.
     public override async Task<CloseResult> CloseAsync(CloseUsage request)
     {
-        const string ToWhoeverWasLentOneLast =
-            "select @token_id, user_id, @fence from token_usages where ended_at is null order by started_at desc limit 1";
         var result = await base.CloseAsync(request);
-        if (result is CloseResult.Closed { WasThere: false, Usage: var usage } && _defect.Strikes())
+        if (result is CloseResult.Closed { WasThere: false, Usage: var usage })
         {
+            // The pool would refuse the user a second one. It is not asked: it does not know yet that the token is free.
             var next = new OpenUsage(
                 Guid.NewGuid(), usage.TokenId, usage.UserId, usage.Fence + 1, usage.ExpiresAt - usage.StartedAt);
-            await database.OpenAsync(next, ToWhoeverWasLentOneLast);
+            await _defect.StrikesAsync(() => database.OpenAsync(next, ToWhoeverWasLentOneLast));
         }
 
         return result;

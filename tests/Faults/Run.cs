@@ -13,7 +13,7 @@ internal sealed class Run(RunOptions options, Action<string> say)
 {
     private const int MostNemesesAtOnce = 3;
     private const int MostBroken = 5;
-    private readonly Recorder _recorder = new();
+    private Recorder _recorder = new();
 
     /// <summary>Runs it. <paramref name="cancellation"/> ends the traffic early; what has happened is checked all the same.</summary>
     public async Task<Outcome> DoAsync(CancellationToken cancellation)
@@ -21,6 +21,7 @@ internal sealed class Run(RunOptions options, Action<string> say)
         var random = new Random(options.Seed);
         say(string.Create(CultureInfo.InvariantCulture, $"{options.Arena.Nodes} nodes, {options.Arena.PoolSize} tokens, leases of {options.Arena.Lease.TotalSeconds} s, seed {options.Seed}"));
         await using var arena = await Arena.StartAsync(options.Arena);
+        _recorder = new Recorder();
         var troubles = new List<string>();
         IReadOnlyList<Guid> users;
         await using (var traffic = await Traffic.StartAsync(_recorder, arena.Cluster, random.Next(), options.Clears))

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Configuration;
+using Npgsql;
 using TokenManager.Actors;
 using TokenManager.Actors.Ledger;
 
@@ -156,6 +157,17 @@ public sealed class NodeOptionsTests : IDisposable
             (options.Cluster.Hostname, options.Cluster.Port, options.Cluster.StableAfter));
         Assert.Null(options.ManagementUrl);
         Assert.IsType<Store.Postgres>(options.Store);
+    }
+
+    [Theory]
+    [InlineData("Host=db", GssEncryptionMode.Disable)]
+    [InlineData("Host=db;GSS Encryption Mode=Prefer", GssEncryptionMode.Prefer)]
+    [InlineData("Host=db;GssEncryptionMode=Require", GssEncryptionMode.Require)]
+    public void Kerberos_and_with_it_a_name_server_is_asked_only_if_that_is_wanted(string connectionString, GssEncryptionMode expected)
+    {
+        var store = Assert.IsType<Store.Postgres>(Valid(("ConnectionStrings:TokenManager", connectionString)).Store);
+
+        Assert.Equal(expected, new NpgsqlConnectionStringBuilder(store.ConnectionString).GssEncryptionMode);
     }
 
     [Fact]

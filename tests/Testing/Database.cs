@@ -58,12 +58,9 @@ internal sealed class Database : IDisposable
     public string SocketConnectionString =>
         new NpgsqlConnectionStringBuilder(_connectionString) { Host = Server!.SocketFolder }.ConnectionString;
 
-    /// <summary>For a node that reaches the server at another address, and no name server, which Kerberos would ask.</summary>
-    public string ConnectionStringAt(string host) => new NpgsqlConnectionStringBuilder(_connectionString)
-    {
-        Host = host,
-        GssEncryptionMode = GssEncryptionMode.Disable,
-    }.ConnectionString;
+    /// <summary>For a node that reaches the server at another address.</summary>
+    public string ConnectionStringAt(string host) =>
+        new NpgsqlConnectionStringBuilder(_connectionString) { Host = host }.ConnectionString;
 
     public NodeSettings Node(int size, TimeSpan lease, TimeSpan? sweep = null)
     {
