@@ -57,15 +57,15 @@ internal sealed record Extent
     public static Extent Short { get; } = new()
     {
         Name = "short",
-        Rounds = 2,
+        Rounds = 1,
         Turn = TimeSpan.FromSeconds(0.5),
         WarmUp = TimeSpan.FromSeconds(0.5),
         LargePool = 400,
         ColdActivations = 100,
-        PoolSizes = [100, 3000],
-        Burst = 1500,
-        BurstLease = TimeSpan.FromSeconds(200),
-        BurstStart = TimeSpan.FromSeconds(10),
+        PoolSizes = [100, 400],
+        Burst = 100,
+        BurstLease = TimeSpan.FromSeconds(11),
+        BurstStart = TimeSpan.FromSeconds(5),
         Leases = 60,
         Settle = TimeSpan.FromSeconds(1),
     };

@@ -12,10 +12,14 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
 {
     private const string Transaction = "transaction";
     private const int Threads = 2;
-    private const int LeastSeconds = 2;
+    private const int LeastSeconds = 4;
+    private const int LeastToHalve = 4;
 
     // More than any of it lends in a turn.
     private const int Pool = 200_000;
+
+    // Its time includes that.
+    private static readonly TimeSpan ConnectsWithin = TimeSpan.FromMilliseconds(40);
 
     private readonly string _program;
     private readonly string _script;
@@ -63,20 +67,20 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
             "-n", "-M", "prepared", "-f", _script, "-P", "1",
             "-h", _database.Host!, "-p", Invariant($"{_database.Port}"), "-U", _database.Username!,
             "-c", Invariant($"{callers}"), "-j", Invariant($"{Math.Min(callers, Threads)}"),
-            "-T", Invariant($"{Math.Max(LeastSeconds, Math.Ceiling(2 * stage.Extent.Turn.TotalSeconds))}"),
+            "-T", Invariant($"{Math.Ceiling((2 * stage.Extent.Turn + callers * ConnectsWithin).TotalSeconds)}"),
             _database.Database!);
         var processed = Number(Processed().Match(output).Groups[1]);
         await using var count = _source.CreateCommand("select count(*) from token_usages where ended_at is null");
-        if (await count.ExecuteScalarAsync(stage.Stop) is not long lent || lent != processed)
-            throw new WrongAnswerException($"pgbench says something else than the ledger, which has a different number of grants: {output}");
+        if (processed == 0 || await count.ExecuteScalarAsync(stage.Stop) is not long lent || lent != processed)
+            throw new WrongAnswerException($"pgbench did nothing, or something else than it says: {output}");
+
+        var seconds = Second().Matches(output);
+        if (seconds.Count < LeastToHalve) return Turn(Whole().Match(output));
 
         // In the first half each connection meets everything for the first time.
-        var seconds = Second().Matches(output);
-        var warm = seconds.Skip(seconds.Count / 2).ToList();
+        Turn[] warm = [.. seconds.Skip(seconds.Count / 2).Select(Turn)];
         return new Turn(
-            Figure.MedianOf(warm.Select(second => Number(second.Groups[1]))),
-            Figure.MedianOf(warm.Select(second => Number(second.Groups[2]))),
-            P99: null);
+            Figure.MedianOf(warm.Select(second => second.PerSecond)), Figure.MedianOf(warm.Select(second => second.Median)), P99: null);
     }
 
     public ValueTask DisposeAsync() => _source.DisposeAsync();
@@ -105,11 +109,16 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
         return sql;
     }
 
+    private static Turn Turn(Match match) => new(Number(match.Groups["tps"]), Number(match.Groups["ms"]), P99: null);
+
     private static double Number(Group text) => double.Parse(text.Value, CultureInfo.InvariantCulture);
 
     [GeneratedRegex("actually processed: ([0-9]+)")]
     private static partial Regex Processed();
 
-    [GeneratedRegex("progress: .* ([0-9.]+) tps, lat ([0-9.]+) ms")]
+    [GeneratedRegex("progress: .* (?<tps>[0-9.]+) tps, lat (?<ms>[0-9.]+) ms")]
     private static partial Regex Second();
+
+    [GeneratedRegex("latency average = (?<ms>[0-9.]+) ms.*tps = (?<tps>[0-9.]+)", RegexOptions.Singleline)]
+    private static partial Regex Whole();
 }

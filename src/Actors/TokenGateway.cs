@@ -239,8 +239,8 @@ internal sealed class TokenGateway(
 
     /// <summary>
     /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, and a slow one is
-    /// not asked the same over and over. The answer to any of the asks counts; that one of them could not be carried out is
-    /// an answer when no other one is open any more.
+    /// not asked the same over and over. What any of the asks brought about counts; that one of them was refused, or could not
+    /// be carried out, is an answer when no other one is open any more.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
@@ -256,8 +256,10 @@ internal sealed class TokenGateway(
                 open.Remove(answered);
                 if (await answered is not { } answer)
                     continue;
-                if (answer is not PoolAnswer.Unavailable || isFirst)
+                if (isFirst || !IsRefusal(answer))
                     return answer;
+                if (answer is not PoolAnswer.Unavailable)
+                    return await AfterTheOthersAsync(answer, open);
 
                 // Where there were more asks than this one, another may have been carried out.
                 if (open.Count == 0)
@@ -274,6 +276,30 @@ internal sealed class TokenGateway(
 
         return null;
     }
+
+    /// <summary>
+    /// Nothing more is asked. What was asked already may be carried out as long as somebody waits for it, even by a pool
+    /// that was not free a moment ago.
+    /// </summary>
+    private static async Task<object> AfterTheOthersAsync(object refusal, List<Task<object?>> open)
+    {
+        var isAnyUnknown = false;
+        while (open.Count > 0)
+        {
+            var answered = await Task.WhenAny(open);
+            open.Remove(answered);
+            var answer = await answered;
+            if (answer is not null && !IsRefusal(answer))
+                return answer;
+            isAnyUnknown |= answer is null or PoolAnswer.Unavailable { OutcomeUnknown: true };
+        }
+
+        return isAnyUnknown ? new PoolAnswer.Unavailable(OutcomeUnknown: true) : refusal;
+    }
+
+    // What else is answered is so whatever becomes of the other asks.
+    private static bool IsRefusal(object answer) =>
+        answer is PoolAnswer.Unavailable or PoolAnswer.UserAlreadyActive or PoolAnswer.Exhausted;
 
     // A pool that was asleep meanwhile knows by it that nobody waits.
     private PoolRequest Limited(PoolRequest request, TimeSpan left) =>

@@ -134,6 +134,42 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task A_refusal_counts_only_when_no_other_ask_can_be_carried_out_any_more()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        var onItsWay = _pool.LastSender;
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Exhausted(TimeSpan.FromSeconds(1)));
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(600));
+        Assert.False(result.IsCompleted);
+        onItsWay.Tell(new PoolAnswer.Granted(Make.Open(0, 1, 1)));
+        Assert.Equal(new ActivateResult.Granted(Make.Open(0, 1, 1)), await result);
+    }
+
+    [Fact]
+    public async Task A_request_all_of_whose_asks_were_refused_is_refused()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        var first = _pool.LastSender;
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.UserAlreadyActive());
+        first.Tell(new PoolAnswer.UserAlreadyActive());
+        Assert.Equal(new ActivateResult.UserAlreadyActive(), await result);
+    }
+
+    [Fact]
+    public async Task A_request_one_of_whose_asks_was_lost_is_not_told_that_nothing_was_granted()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Exhausted(TimeSpan.FromSeconds(1)));
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
+    }
+
+    [Fact]
     public async Task A_request_ends_when_none_of_its_asks_could_be_taken()
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);

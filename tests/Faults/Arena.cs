@@ -256,6 +256,8 @@ internal sealed class Arena : IAsyncDisposable
             environment["LD_PRELOAD"] = FakeTime.Library;
             environment["FAKETIME_TIMESTAMP_FILE"] = ClockFile(place);
             environment["FAKETIME_DONT_FAKE_MONOTONIC"] = "1";
+            // Otherwise waits by the monotonic clock end at once, and start again at once.
+            environment["FAKETIME_FORCE_MONOTONIC_FIX"] = "0";
             environment["FAKETIME_CACHE_DURATION"] = "1";
         }
 
