@@ -12,7 +12,6 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
 {
     private const string Transaction = "transaction";
     private const int Threads = 2;
-    private const int LeastSeconds = 4;
     private const int LeastToHalve = 4;
 
     // More than any of it lends in a turn.
