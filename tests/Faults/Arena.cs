@@ -177,7 +177,36 @@ internal sealed class Arena : IAsyncDisposable
         await Task.Run(() => WriteClock(node.Place, seconds));
     }
 
-    /// <summary>Waits until every node is ready and all see one cluster of all.</summary>
+    /// <summary>Takes back whatever may have been done, as far as it can be.</summary>
+    public async Task MendAsync()
+    {
+        await Network.HealAsync();
+        await TryAsync(Server.ContinueAsync);
+        await TryAsync(async () =>
+        {
+            if (!await Server.AnswersAsync()) await Server.StartAgainAsync();
+        });
+        foreach (var node in Nodes)
+        {
+            await TryAsync(() => Network.UnthrottleAsync(node.Place));
+            await TryAsync(() => ContinueAsync(node));
+            WriteClock(node.Place, 0);
+        }
+
+        static async Task TryAsync(Func<Task> mend)
+        {
+            try
+            {
+                await mend();
+            }
+            catch (Exception failure) when (failure is InvalidOperationException or TimeoutException or IOException)
+            {
+                // It was not done, or cannot be taken back.
+            }
+        }
+    }
+
+    /// <summary>Waits until every node is ready, sees one cluster of all, and reads from the database.</summary>
     /// <exception cref="TimeoutException">It did not come to that.</exception>
     public Task RecoveredAsync() => Eventually.Async(
         async () => (await Task.WhenAll(Nodes.Select(IsWellAsync))).All(isWell => isWell),
@@ -201,7 +230,11 @@ internal sealed class Arena : IAsyncDisposable
     {
         if (node.Process.HasExited) return false;
         using var ready = await node.Client.GetAsync(new Uri("/health/ready", UriKind.Relative));
-        return ready.StatusCode is HttpStatusCode.OK && await node.Management.SeesAsync(Nodes.Count);
+        if (ready.StatusCode is not HttpStatusCode.OK || !await node.Management.SeesAsync(Nodes.Count)) return false;
+
+        // What a node says of its readiness may be some seconds old.
+        var strong = await node.Client.ReadAsync("/api/tokens?consistency=strong");
+        return strong.Status is HttpStatusCode.OK;
     }
 
     private async Task RestartAsync()

@@ -32,7 +32,9 @@ internal sealed class Run(RunOptions options, Action<string> say)
             }
             catch (Exception failure)
             {
+                say($"while faults were injected: {failure}");
                 troubles.Add($"while faults were injected: {failure.Message}");
+                await arena.MendAsync();
             }
 
             users = traffic.Users();

@@ -14,6 +14,7 @@ namespace TokenManager.Testing;
 public sealed class PrivatePostgres : IAsyncDisposable
 {
     private const int StartAttempts = 5;
+    private static readonly TimeSpan StartsAgainWithin = TimeSpan.FromSeconds(30);
 
     // The guard waits for the end of its input, which is the end of this process at the latest. SIGKILL also ends
     // processes that are stopped by SIGSTOP. A file left by a killed server names a process that may be anybody's now.
@@ -115,7 +116,30 @@ public sealed class PrivatePostgres : IAsyncDisposable
         RunAsync(Path.Combine(_binaries, "pg_ctl"), "stop", "-D", DataFolder, "-m", "fast", "-w");
 
     /// <summary>Starts a stopped or killed cluster on the same port.</summary>
-    public Task StartAgainAsync() => StartServerAsync();
+    public Task StartAgainAsync() => Eventually.Async(
+        async () =>
+        {
+            // Refused while the killed server's process is still listed, ended and not yet waited for by its parent.
+            await StartServerAsync();
+            return true;
+        },
+        StartsAgainWithin,
+        expression: "the server starts again");
+
+    /// <summary>Whether somebody can connect.</summary>
+    public async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(ConnectionString("postgres") + ";Pooling=false;Timeout=3");
+            await connection.OpenAsync();
+            return true;
+        }
+        catch (NpgsqlException)
+        {
+            return false;
+        }
+    }
 
     /// <summary>Ends every process of the cluster at once, as a power cut would.</summary>
     public async Task KillAsync()

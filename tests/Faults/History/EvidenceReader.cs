@@ -48,13 +48,6 @@ internal static class EvidenceReader
         return new QuietNode(node.Number, tokens, details);
     }
 
-    /// <summary>Whether a node shows everything as the ledger has it at this moment, asked for with <c>consistency=strong</c>.</summary>
-    public static async Task<IReadOnlyList<Listed>?> ReadStrongAsync(ClusterNode node)
-    {
-        var list = await node.Client.ReadAsync("/api/tokens?consistency=strong");
-        return list.Status is HttpStatusCode.OK ? Answers.Tokens(list.Data) : null;
-    }
-
     private static JournalEvent Event(Guid token, long number, string manifest, byte[] bytes)
     {
         switch (manifest)
