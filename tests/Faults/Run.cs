@@ -50,11 +50,17 @@ internal sealed class Run(RunOptions options, Action<string> say)
 
     private async Task InjectAsync(Arena arena, Random random, CancellationToken cancellation)
     {
-        var end = Moment.Now();
-        var waiting = new Queue<Nemesis>();
-        await CalmAsync(options.Calm, cancellation);
-        while (end.Elapsed < options.Span && !cancellation.IsCancellationRequested && options.Nemeses.Count > 0)
+        if (options.Nemeses.Count == 0)
         {
+            await CalmAsync(options.Span, cancellation);
+            return;
+        }
+
+        var began = Moment.Now();
+        var waiting = new Queue<Nemesis>();
+        while (began.Elapsed < options.Span && !cancellation.IsCancellationRequested)
+        {
+            await CalmAsync(Calm(random), cancellation);
             if (waiting.Count == 0)
             {
                 Nemesis[] round = [.. options.Nemeses];
@@ -73,8 +79,9 @@ internal sealed class Run(RunOptions options, Action<string> say)
             }
 
             await InjectAsync(arena, random, together);
-            await CalmAsync(options.Calm, cancellation);
         }
+
+        await CalmAsync(Calm(random), cancellation);
     }
 
     private async Task InjectAsync(Arena arena, Random random, IReadOnlyList<Nemesis> nemeses)
@@ -95,6 +102,9 @@ internal sealed class Run(RunOptions options, Action<string> say)
             + $"one cluster again {TimeSpan.FromMicroseconds(recovered - injected.Max(one => one.healed)).TotalSeconds:0.0} s later; "
             + $"{_recorder.Count} operations"));
     }
+
+    // Often too short for everything to settle, and sometimes long enough.
+    private static TimeSpan Calm(Random random) => TimeSpan.FromSeconds(random.Next(2, 18));
 
     private static async Task CalmAsync(TimeSpan span, CancellationToken cancellation)
     {

@@ -15,9 +15,6 @@ internal sealed record RunOptions(ArenaSettings Arena, TimeSpan Span, IReadOnlyL
     /// <summary>Whether somebody clears now and then.</summary>
     public bool Clears { get; init; } = true;
 
-    /// <summary>How long nothing is done between faults.</summary>
-    public TimeSpan Calm { get; init; } = TimeSpan.FromSeconds(5);
-
     /// <summary>How long is waited at the end for what must come to be.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 }

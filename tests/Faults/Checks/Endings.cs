@@ -56,11 +56,14 @@ internal static class Endings
         }
     }
 
+    /// <summary>For how long tokens go on moving to nodes that have come back, in microseconds.</summary>
+    public const long Settling = 12_000_000;
+
     /// <summary>Until when what is due at this moment must be released; microseconds since the recording began.</summary>
     public static long Latest(Evidence evidence, long due)
     {
         var latest = due + Calm;
-        foreach (var fault in evidence.Faults.Where(fault => fault.Began <= due + Calm && due <= fault.Recovered))
+        foreach (var fault in evidence.Faults.Where(fault => fault.Began <= due + Calm && due <= fault.Recovered + Settling))
         {
             latest = Math.Max(latest, fault.Effect switch
             {

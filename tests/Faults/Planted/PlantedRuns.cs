@@ -50,6 +50,5 @@ internal static class PlantedRuns
         Seed: 1)
     {
         Patience = Patience,
-        Calm = Span,
     };
 }
