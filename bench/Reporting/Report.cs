@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using TokenManager.Bench.Peers;
+using TokenManager.Testing;
 
 namespace TokenManager.Bench.Reporting;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using TokenManager.Testing;
 
 namespace TokenManager.Cluster.Drills;
 

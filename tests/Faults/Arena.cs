@@ -15,9 +15,6 @@ internal sealed record ArenaSettings(int Nodes, int PoolSize, TimeSpan Lease)
     /// <summary>Further environment variables for every node.</summary>
     public IReadOnlyDictionary<string, string?> Environment { get; init; } = new Dictionary<string, string?>();
 
-    /// <summary>Further configuration for every node.</summary>
-    public IReadOnlyDictionary<string, string> Configuration { get; init; } = new Dictionary<string, string>();
-
     /// <summary>Whether nodes run under libfaketime, so that their wall clocks can jump.</summary>
     public bool HasClocks { get; init; }
 }
@@ -282,7 +279,6 @@ internal sealed class Arena : IAsyncDisposable
         {
             ["ConnectionStrings:TokenManager"] = Database.ConnectionStringAt(Network.DatabaseHost),
         };
-        foreach (var (key, value) in _settings.Configuration) configuration[key] = value;
         var environment = new Dictionary<string, string?>(_settings.Environment);
         if (_settings.HasClocks)
         {

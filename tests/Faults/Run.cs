@@ -24,7 +24,7 @@ internal sealed class Run(RunOptions options, Action<string> say)
         _recorder = new Recorder();
         var troubles = new List<string>();
         IReadOnlyList<Guid> users;
-        await using (var traffic = await Traffic.StartAsync(_recorder, arena.Cluster, random.Next(), options.Clears))
+        await using (var traffic = await Traffic.StartAsync(_recorder, arena.Cluster, random.Next()))
         {
             try
             {

@@ -12,9 +12,6 @@ internal sealed record RunOptions(ArenaSettings Arena, TimeSpan Span, IReadOnlyL
     /// <summary>Whether several faults are injected at once now and then.</summary>
     public bool Together { get; init; } = true;
 
-    /// <summary>Whether somebody clears now and then.</summary>
-    public bool Clears { get; init; } = true;
-
     /// <summary>How long is waited at the end for what must come to be.</summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(60);
 }

@@ -56,7 +56,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
     /// <summary>Makes and starts a cluster.</summary>
     /// <param name="durable">Whether to fsync, as production does.</param>
     /// <param name="libraries">What the server loads at its start, such as pg_stat_statements.</param>
-    /// <param name="address">One more address of this machine to listen on, where everybody who reaches it is trusted.</param>
+    /// <param name="address">One more address of this machine to listen on. Whoever comes from its network (/24) is trusted.</param>
     /// <param name="maxConnections">How many may be connected at once.</param>
     public static async Task<PrivatePostgres> StartAsync(bool durable = true, string libraries = "", string? address = null, int maxConnections = 300)
     {
@@ -76,7 +76,7 @@ public sealed class PrivatePostgres : IAsyncDisposable
                 "-D", postgres.DataFolder, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
                 "--no-sync");
             if (address is not null)
-                await File.AppendAllTextAsync(Path.Combine(postgres.DataFolder, "pg_hba.conf"), "host all all 198.18.0.0/15 trust\n");
+                await File.AppendAllTextAsync(Path.Combine(postgres.DataFolder, "pg_hba.conf"), $"host all all {address}/24 trust\n");
             await postgres.StartOnFreePortAsync();
             return postgres;
         }

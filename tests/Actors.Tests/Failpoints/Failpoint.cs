@@ -36,6 +36,6 @@ internal sealed class Failpoint(Boundary step, Fate fate)
 
         _struck.SetResult();
         if (fate is Fate.StepReportsFailure) throw failure();
-        await Task.Delay(Timeout.Infinite);
+        await new TaskCompletionSource().Task;
     }
 }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using TokenManager.Actors.Ledger;
+using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Ledger;
 
@@ -242,11 +243,7 @@ public sealed class BatcherTests : IAsyncLifetime
 
     private static string?[] Fail(string failure) => throw new FakeFailure(failure);
 
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        while (!condition())
-            await Task.Delay(1);
-    }
+    private static Task UntilAsync(Func<bool> condition) => Eventually.Async(condition, TimeSpan.FromSeconds(20));
 
     private sealed class FakeFailure(string message) : DbException(message);
 }

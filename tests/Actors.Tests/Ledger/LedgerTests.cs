@@ -1,6 +1,7 @@
 using System.Data.Common;
 using CsCheck;
 using TokenManager.Actors.Ledger;
+using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Ledger;
 
@@ -57,11 +58,8 @@ public abstract class LedgerTests : IAsyncLifetime
         Ledger.CloseAsync(new CloseUsage(usage.UsageId, reason, usage.ExpiresAt));
 
     /// <summary>Lets the lease end by the database's clock.</summary>
-    protected async Task PassAsync(Usage usage)
-    {
-        while ((await Ledger.FindUsageAsync(usage.UsageId))!.Remaining > TimeSpan.Zero)
-            await Task.Delay(TimeSpan.FromMilliseconds(5));
-    }
+    protected Task PassAsync(Usage usage) => Eventually.Async(
+        async () => (await Ledger.FindUsageAsync(usage.UsageId))!.Remaining <= TimeSpan.Zero, TimeSpan.FromSeconds(20));
 
     protected async Task<object?> QueryAsync(string sql)
     {

@@ -72,10 +72,11 @@ public sealed class PostgresLedgerTests : LedgerTests
             """);
 
         var opening = Ledger.OpenAsync(Wish(token.TokenId));
-        while (await QueryAsync(
-            "select count(*) from pg_locks l join pg_stat_activity a using (pid) "
-            + "where a.datname = current_database() and not l.granted") is 0L)
-            await Task.Delay(5);
+        await Eventually.Async(
+            async () => await QueryAsync(
+                "select count(*) from pg_locks l join pg_stat_activity a using (pid) "
+                + "where a.datname = current_database() and not l.granted") is not 0L,
+            TimeSpan.FromSeconds(20));
         await transaction.RollbackAsync();
 
         Assert.IsType<OpenResult.Found>(await opening);
@@ -97,8 +98,7 @@ public sealed class PostgresLedgerTests : LedgerTests
         var limit = (await Ledger.PingAsync(CancellationToken.None)).AddMilliseconds(500);
 
         var opening = Ledger.OpenAsync(Wish(token.TokenId) with { NotAfter = limit });
-        while (await Ledger.PingAsync(CancellationToken.None) <= limit)
-            await Task.Delay(5);
+        await Eventually.Async(async () => await Ledger.PingAsync(CancellationToken.None) > limit, TimeSpan.FromSeconds(20));
         Assert.False(opening.IsCompleted);
         await transaction.RollbackAsync();
 

@@ -28,6 +28,6 @@ internal sealed record Nemesis(
         .. Clocks.All,
     ];
 
-    /// <summary>The shortest and longest time for which faults last.</summary>
+    /// <summary>How long a fault is to last that has a length of its own choosing.</summary>
     public static TimeSpan Duration(Random random) => TimeSpan.FromSeconds(random.Next(3, 20));
 }

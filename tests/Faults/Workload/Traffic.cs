@@ -32,17 +32,15 @@ internal sealed class Traffic : IAsyncDisposable
     private readonly IReadOnlyList<Guid> _tokens;
     private readonly Guid[] _hot;
     private readonly Guid[] _many;
-    private readonly bool _clears;
     private readonly ConcurrentDictionary<Guid, bool> _users = new();
     private readonly CancellationTokenSource _end = new();
     private readonly List<Task> _running = [];
 
-    private Traffic(Recorder recorder, IReadOnlyList<ClusterNode> nodes, IReadOnlyList<Guid> tokens, int seed, bool clears)
+    private Traffic(Recorder recorder, IReadOnlyList<ClusterNode> nodes, IReadOnlyList<Guid> tokens, int seed)
     {
         _recorder = recorder;
         _nodes = nodes;
         _tokens = tokens;
-        _clears = clears;
         var random = new Random(seed);
         _hot = Users(random, Math.Max(1, tokens.Count / 4));
         _many = Users(random, tokens.Count * 5);
@@ -55,10 +53,10 @@ internal sealed class Traffic : IAsyncDisposable
     /// <summary>Everybody who asked for a token.</summary>
     public IReadOnlyList<Guid> Users() => [.. _users.Keys];
 
-    public static async Task<Traffic> StartAsync(Recorder recorder, NodeCluster cluster, int seed, bool clears = true)
+    public static async Task<Traffic> StartAsync(Recorder recorder, NodeCluster cluster, int seed)
     {
         var list = await cluster.Nodes[0].Client.ReadAsync("/api/tokens");
-        return new Traffic(recorder, cluster.Nodes, [.. Answers.Tokens(list.Data).Select(token => token.TokenId)], seed, clears);
+        return new Traffic(recorder, cluster.Nodes, [.. Answers.Tokens(list.Data).Select(token => token.TokenId)], seed);
     }
 
     /// <summary>Sends nothing more, and waits for what is under way.</summary>
@@ -129,7 +127,7 @@ internal sealed class Traffic : IAsyncDisposable
     private async Task ClearAsync(int client, Random random)
     {
         var caller = new Caller(client, _recorder, _nodes);
-        while (_clears && !_end.IsCancellationRequested)
+        while (!_end.IsCancellationRequested)
         {
             await PauseAsync(random, 3_000, 12_000);
             if (!_end.IsCancellationRequested) await caller.ClearAsync(random.Next(_nodes.Count));

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace TokenManager.Bench;
+namespace TokenManager.Testing;
 
 /// <summary>Runs a program of the machine to its end.</summary>
 internal static class Shell
@@ -19,6 +19,12 @@ internal static class Shell
         }
     }
 
+    /// <summary>Runs it for its effect.</summary>
+    /// <param name="program">Its name or path.</param>
+    /// <param name="arguments">With spaces between them, and none within.</param>
+    /// <exception cref="InvalidOperationException">It failed; the message holds what it said.</exception>
+    public static Task RunAsync(string program, string arguments) => ReadAsync(program, arguments.Split(' '));
+
     /// <summary>What it said, on standard output and on standard error.</summary>
     /// <exception cref="InvalidOperationException">It failed; the message holds what it said.</exception>
     public static async Task<string> ReadAsync(string program, params string[] arguments)
@@ -35,6 +41,6 @@ internal static class Shell
         await process.WaitForExitAsync();
         return process.ExitCode == 0
             ? await output + await error
-            : throw new InvalidOperationException($"{program} ended with exit code {process.ExitCode}: {await error}{await output}");
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with exit code {process.ExitCode}: {await error}{await output}");
     }
 }
