@@ -59,6 +59,9 @@ internal static class Endings
     /// <summary>For how long tokens go on moving to nodes that have come back, in microseconds.</summary>
     public const long Settling = 12_000_000;
 
+    /// <summary>How late a release may be while they do.</summary>
+    public const long MovedBack = 10_000_000;
+
     /// <summary>Until when what is due at this moment must be released; microseconds since the recording began.</summary>
     public static long Latest(Evidence evidence, long due)
     {
@@ -68,6 +71,7 @@ internal static class Endings
             latest = Math.Max(latest, fault.Effect switch
             {
                 Effect.None => latest,
+                _ when due > fault.Recovered => due + MovedBack,
                 Effect.Failover => due + Moved,
                 Effect.Outage => Math.Max(due, fault.Healed) + Moved,
                 _ => throw new System.Diagnostics.UnreachableException(),
