@@ -33,12 +33,18 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
 
     public async Task<Database> DatabaseAsync() => await Database.CreateAsync(await ServerAsync());
 
-    /// <summary>Starts a node and waits until it is ready. It ends with the stage at the latest.</summary>
+    /// <summary>Starts a node as users run it, and waits until it is ready. It ends with the stage at the latest.</summary>
     public async Task<NodeProcess> NodeAsync(NodeSettings settings)
     {
         stop.ThrowIfCancellationRequested();
-        return Keep(await NodeProcess.StartAsync(settings, StartsWithin));
+        return Keep(await NodeProcess.StartAsync(AsUsersRunIt(settings), StartsWithin));
     }
+
+    /// <summary>The same node without what the harness does to start its nodes sooner.</summary>
+    public static NodeSettings AsUsersRunIt(NodeSettings settings) => settings with
+    {
+        Environment = new Dictionary<string, string?>(settings.Environment) { [NodeProcess.WriteXorExecute] = null },
+    };
 
     /// <summary>Lets something end with the stage, the last first.</summary>
     public T Keep<T>(T started)

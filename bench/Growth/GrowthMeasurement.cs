@@ -132,7 +132,7 @@ internal sealed class GrowthMeasurement : Measurement
 
     private static async Task FailOverAsync(Stage stage, Section section, GrowingPool pool)
     {
-        await RestartAsync(pool.Node, pool.Settings.Watched());
+        await RestartAsync(pool.Node, Stage.AsUsersRunIt(pool.Settings.Watched()));
         var other = await stage.NodeAsync(pool.Settings.Watched());
         var (killed, survivor) = await PoolWatch.HasPoolAsync(pool.Node, stage.Stop) ? (pool.Node, other) : (other, pool.Node);
         await killed.KillAsync();

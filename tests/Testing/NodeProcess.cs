@@ -13,6 +13,12 @@ namespace TokenManager.Testing;
 /// </summary>
 public sealed partial class NodeProcess : IAsyncDisposable
 {
+    /// <summary>
+    /// The runtime's switch for mapping compiled code twice, once to write and once to run. Off in the harness's nodes: several
+    /// start at once on few processors, and on some virtual machines a mapping takes as long as the compilation.
+    /// </summary>
+    public const string WriteXorExecute = "DOTNET_EnableWriteXorExecute";
+
     private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(30);
     private static readonly string[] OwnPrefixes =
         ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "TokenManager__", "ConnectionStrings__", "Logging__"];
@@ -207,8 +213,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
         while (root is not null && !File.Exists(Path.Combine(root.FullName, "TokenManager.sln"))) root = root.Parent;
         if (root is null) throw new InvalidOperationException($"{output} is not below TokenManager.sln.");
 
-        var path = Path.Combine(
-            root.FullName, "src", "Node", "bin", output.Parent!.Name, output.Name, "TokenManager.Node.dll");
+        var path = Path.Combine(root.FullName, "tests", "Testing", "bin", output.Parent!.Name, "node", "TokenManager.Node.dll");
         return File.Exists(path) ? path : throw new InvalidOperationException($"{path} has not been built.");
     }
 
@@ -223,6 +228,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         foreach (var name in start.Environment.Keys.Where(IsNodes).ToArray()) start.Environment.Remove(name);
+        start.Environment[WriteXorExecute] = "0";
 
         var configuration = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
         {

@@ -4,7 +4,7 @@ using Akka.Persistence;
 namespace TokenManager.Actors.Hosting;
 
 /// <summary>
-/// Recovers once, from nothing, and ends: the first recovery of a process opens connections and compiles the journal's
+/// Recovers once, from nothing, and ends: the first recoveries of a process open connections and compile the journal's
 /// queries for about a second, and that should not be some caller's. It never writes.
 /// </summary>
 internal sealed class WarmUpActor : UntypedPersistentActor
