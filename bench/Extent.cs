@@ -35,6 +35,9 @@ internal sealed record Extent
     /// <summary>How many leases are followed to their end.</summary>
     public required int Leases { get; init; }
 
+    /// <summary>How long each of them is, in the large pool.</summary>
+    public required TimeSpan LateLease { get; init; }
+
     /// <summary>How long memory may take to settle.</summary>
     public required TimeSpan Settle { get; init; }
 
@@ -51,6 +54,7 @@ internal sealed record Extent
         BurstLease = TimeSpan.FromMinutes(15),
         BurstStart = TimeSpan.FromSeconds(12),
         Leases = 1000,
+        LateLease = TimeSpan.FromSeconds(80),
         Settle = TimeSpan.FromSeconds(30),
     };
 
@@ -67,6 +71,7 @@ internal sealed record Extent
         BurstLease = TimeSpan.FromSeconds(11),
         BurstStart = TimeSpan.FromSeconds(5),
         Leases = 60,
+        LateLease = TimeSpan.FromSeconds(2),
         Settle = TimeSpan.FromSeconds(1),
     };
 }

@@ -29,7 +29,7 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
 
     /// <summary>The server's version, if there was need of one.</summary>
     public async Task<string?> PostgresVersionAsync() =>
-        _server is null ? null : (string?)await QueryAsync("show server_version");
+        _server is null ? null : (string?)await QueryAsync(_server.ConnectionString("postgres"), "show server_version");
 
     public async Task<Database> DatabaseAsync() => await Database.CreateAsync(await ServerAsync());
 
@@ -40,9 +40,13 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
         return Keep(await NodeProcess.StartAsync(AsUsersRunIt(settings), StartsWithin));
     }
 
-    /// <summary>The same node without what the harness does to start its nodes sooner.</summary>
+    /// <summary>
+    /// The same node without what the harness does to start its nodes sooner: as the build leaves it, with its management API.
+    /// </summary>
     public static NodeSettings AsUsersRunIt(NodeSettings settings) => settings with
     {
+        Assembly = NodeProcess.BuiltAssembly,
+        Configuration = new Dictionary<string, string>(settings.Configuration) { ["TokenManager:Management:Url"] = "http://127.0.0.1:0" },
         Environment = new Dictionary<string, string?>(settings.Environment) { [NodeProcess.WriteXorExecute] = null },
     };
 
@@ -54,20 +58,27 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
         return started;
     }
 
-    /// <summary>Writes out what is in memory, so that it does not fall into somebody's turn.</summary>
-    public Task CheckpointAsync() => QueryAsync("checkpoint");
+    /// <summary>
+    /// Removes what earlier turns left dead in a database, and writes out what is in memory, so that neither falls into
+    /// somebody's turn.
+    /// </summary>
+    /// <param name="database">A connection string; null if the turn has no tables.</param>
+    public async Task TidyAsync(string? database)
+    {
+        if (database is not null) await QueryAsync(database, "vacuum (analyze)");
+        await QueryAsync((await ServerAsync()).ConnectionString("postgres"), "checkpoint");
+    }
 
     public async ValueTask DisposeAsync()
     {
         while (_started.TryPop(out var started)) await started.DisposeAsync();
     }
 
-    private async Task<object?> QueryAsync(string query)
+    private async Task<object?> QueryAsync(string database, string query)
     {
-        var server = await ServerAsync();
-        await using var connection = new NpgsqlConnection(server.ConnectionString("postgres"));
+        await using var connection = new NpgsqlConnection(database);
         await connection.OpenAsync(stop);
-        await using var command = new NpgsqlCommand(query, connection);
+        await using var command = new NpgsqlCommand(query, connection) { CommandTimeout = 0 };
         return await command.ExecuteScalarAsync(stop);
     }
 }

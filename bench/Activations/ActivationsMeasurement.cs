@@ -13,6 +13,7 @@ internal sealed class ActivationsMeasurement : Measurement
     private const string Redis = "redis";
 
     private static readonly int[] Callers = [1, 32, 256];
+    private static readonly int[] Connections = [10, 20, 40, 80];
 
     public override string Name => "activations";
 
@@ -24,11 +25,11 @@ internal sealed class ActivationsMeasurement : Measurement
         section.Method = Invariant(
             $"""
             A pool of {pool:#,0} tokens on PostgreSQL with fsync on, each contender on a database of its own, all of them up.
-            A turn clears the pool, writes a checkpoint, and lets 1, 32 or 256 callers activate for {stage.Extent.Turn.TotalSeconds} s or until the
+            A turn clears the pool, vacuums, writes a checkpoint, and lets 1, 32 or 256 callers activate for {stage.Extent.Turn.TotalSeconds} s or until the
             pool is empty, each on one connection, for a new user each time; then the rest is lent without being measured, so that
             our tokens stay awake and all tables grow alike. Every answer's user, usage, token and fence are looked at, and that no
-            token was lent twice. *transaction* and *statement* are minimal APIs with Npgsql, prepared, on a pool of 20
-            connections, because more make them slower; *redis* is one with a Lua script and `appendfsync always`; *pgbench* runs the
+            token was lent twice. *transaction* and *statement* are minimal APIs with Npgsql, prepared, with as many connections of {string.Join(", ", Connections)}
+            as each is fastest with at {Callers[^1]} callers; *redis* is one with a Lua script and `appendfsync always`; *pgbench* runs the
             same SQL without HTTP, for twice as long, of which the second half counts; its middle latency is the mean. *cold* is the first {stage.Extent.ColdActivations:#,0} activations of a process, with 32
             callers: code is compiled, connections are opened, and of our node every token is woken for the first time.
             """);
@@ -59,21 +60,43 @@ internal sealed class ActivationsMeasurement : Measurement
     {
         var database = await stage.DatabaseAsync();
         var node = await stage.NodeAsync(database.Node(pool, Stage.LongLease));
-        var services = new List<HttpContender> { new(Node, node.BaseAddress, pool) };
+        var services = new List<HttpContender> { new(Node, node.BaseAddress, pool, database.ConnectionString) };
         foreach (var kind in new[] { Transaction, Statement })
-            services.Add(await StartPeerAsync(stage, kind, (await stage.DatabaseAsync()).ConnectionString, pool));
+            services.Add(await StartSqlAsync(stage, section, kind, pool));
         if (await RedisServer.VersionAsync() is null)
             section.Note("redis: not measured: no redis-server.");
         else
-            services.Add(await StartPeerAsync(stage, Redis, stage.Keep(RedisServer.Start()).Connection, pool));
+        {
+            var peer = await StartPeerAsync(Redis, stage.Keep(RedisServer.Start()).Connection, pool);
+            services.Add(new HttpContender(Redis, stage.Keep(peer).Address, pool, database: null));
+        }
+
         return services;
     }
 
-    private static async Task<HttpContender> StartPeerAsync(Stage stage, string kind, string connection, int pool)
+    /// <summary>A peer on PostgreSQL, with as many connections as it lends fastest with to the most callers.</summary>
+    private static async Task<HttpContender> StartSqlAsync(Stage stage, Section section, string kind, int pool)
     {
-        var peer = stage.Keep(await PeerProcess.StartAsync(kind, "--connection", connection, "--tokens", Invariant($"{pool}")));
-        return new HttpContender(kind, peer.Address, pool);
+        var best = (Connections: 0, PerSecond: 0.0);
+        foreach (var connections in Connections)
+        {
+            using var database = await stage.DatabaseAsync();
+            await using var peer = await StartPeerAsync(kind, SqlTables.With(database.ConnectionString, connections), pool);
+            using var contender = new HttpContender(kind, peer.Address, pool, database.ConnectionString);
+            await contender.StartColdAsync(stage);
+            var turn = await contender.TakeTurnAsync(stage, Callers[^1]);
+            stage.Say(Invariant($"activations: {kind} on {connections} connections: {turn.PerSecond:0}/s"));
+            section.Add(Invariant($"{kind}, {connections} connections, {Callers[^1]} callers, tried out"), "activations/s", turn.PerSecond);
+            if (turn.PerSecond > best.PerSecond) best = (connections, turn.PerSecond);
+        }
+
+        var own = await stage.DatabaseAsync();
+        var chosen = stage.Keep(await StartPeerAsync(kind, SqlTables.With(own.ConnectionString, best.Connections), pool));
+        return new HttpContender(kind, chosen.Address, pool, own.ConnectionString);
     }
+
+    private static Task<PeerProcess> StartPeerAsync(string kind, string connection, int pool) =>
+        PeerProcess.StartAsync(kind, "--connection", connection, "--tokens", Invariant($"{pool}"));
 
     private static async Task MeasureWarmAsync(Stage stage, Section section, IReadOnlyList<Contender> contenders)
     {
@@ -82,7 +105,8 @@ internal sealed class ActivationsMeasurement : Measurement
             var turns = contenders.ToDictionary(contender => contender.Name, _ => new List<Turn>());
             for (var round = 1; round <= stage.Extent.Rounds; round++)
             {
-                foreach (var contender in contenders)
+                // Nobody always comes after the same one.
+                foreach (var contender in contenders.Skip(round % contenders.Count).Concat(contenders.Take(round % contenders.Count)))
                 {
                     var turn = await contender.TakeTurnAsync(stage, callers);
                     turns[contender.Name].Add(turn);

@@ -8,14 +8,22 @@ internal sealed class HttpContender : Contender, IDisposable
 {
     private const int Many = 32;
 
+    private static readonly TimeSpan ClearedWithin = TimeSpan.FromMinutes(10);
+
     private readonly int _pool;
+    private readonly string? _database;
     private readonly Uri _address;
     private readonly HttpClient _client;
 
-    public HttpContender(string name, Uri address, int pool)
+    /// <param name="name">Its name in the report.</param>
+    /// <param name="address">Where it answers.</param>
+    /// <param name="pool">How many tokens it has.</param>
+    /// <param name="database">A connection string; null if it is not on PostgreSQL.</param>
+    public HttpContender(string name, Uri address, int pool, string? database)
         : base(name)
     {
         _pool = pool;
+        _database = database;
         _address = address;
         // A clear answers when all it ended is durable.
         _client = new HttpClient { BaseAddress = address, Timeout = TimeSpan.FromSeconds(90) };
@@ -33,7 +41,7 @@ internal sealed class HttpContender : Contender, IDisposable
     public override async Task<Turn> TakeTurnAsync(Stage stage, int callers)
     {
         await ClearAsync(stage);
-        await stage.CheckpointAsync();
+        await stage.TidyAsync(_database);
         var result = await ActivateAsync(stage, callers, new Turns(stage.Extent.Turn, _pool));
         await FillAsync(stage, result.Calls);
         return new Turn(result.PerSecond, result.At(50), result.At(99));
@@ -42,13 +50,16 @@ internal sealed class HttpContender : Contender, IDisposable
     /// <summary>Takes everything back. Of a large pool that may take longer than one request is allowed to.</summary>
     public async Task ClearAsync(Stage stage)
     {
-        while (true)
+        var started = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(started) < ClearedWithin)
         {
             using var answer = await _client.PostAsync(new Uri("/api/tokens/clear", UriKind.Relative), content: null, stage.Stop);
             if (answer.IsSuccessStatusCode) return;
             if (answer.StatusCode is not HttpStatusCode.ServiceUnavailable)
                 throw new WrongAnswerException($"{Name} answered {answer.StatusCode} to a clear.");
         }
+
+        throw new WrongAnswerException($"{Name} has not been cleared within {ClearedWithin}.");
     }
 
     /// <summary>Lends so many that nothing is free.</summary>

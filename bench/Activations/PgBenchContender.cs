@@ -15,7 +15,7 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
     private const int LeastToHalve = 4;
 
     // More than any of it lends in a turn.
-    private const int Pool = 200_000;
+    private const int Pool = 500_000;
 
     // Its time includes that.
     private static readonly TimeSpan ConnectsWithin = TimeSpan.FromMilliseconds(40);
@@ -60,7 +60,7 @@ internal sealed partial class PgBenchContender : Contender, IAsyncDisposable
     public override async Task<Turn> TakeTurnAsync(Stage stage, int callers)
     {
         await using (var clear = _source.CreateCommand(SqlTables.Clear)) await clear.ExecuteNonQueryAsync(stage.Stop);
-        await stage.CheckpointAsync();
+        await stage.TidyAsync(_source.ConnectionString);
         var output = await Shell.ReadAsync(
             _program,
             "-n", "-M", "prepared", "-f", _script, "-P", "1",

@@ -84,7 +84,7 @@ internal sealed class CostMeasurement : Measurement
         using var database = await stage.DatabaseAsync();
         var pool = stage.Extent.LargePool;
         var node = await stage.NodeAsync(database.Node(pool, Stage.LongLease));
-        using var contender = new HttpContender("node", node.BaseAddress, pool);
+        using var contender = new HttpContender("node", node.BaseAddress, pool, database.ConnectionString);
         await contender.StartColdAsync(stage);
         await using var meter = new Meter(node);
         await MeasureAsync(

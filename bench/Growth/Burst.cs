@@ -16,6 +16,9 @@ internal static class Burst
     private const int Spare = 1000;
     private const int CallersMeanwhile = 8;
 
+    // Who waits does not ask: what would have been asked meanwhile, at this pace, is counted as waiting too.
+    private static readonly TimeSpan Pace = TimeSpan.FromMilliseconds(10);
+
     private static readonly TimeSpan DueWithin = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
@@ -56,16 +59,18 @@ internal static class Burst
         {
             // A lease is a whole number of seconds here, and is taken when just that is left.
             var lease = TimeSpan.FromSeconds(Math.Floor((due - TimeProvider.System.GetUtcNow() - stage.Extent.BurstStart).TotalSeconds));
-            var settings = database.Node(size + Spare, lease);
+            if (lease < Second)
+                throw new InvalidOperationException(Invariant($"Of {size} leases {tokens.Count} could be taken before the first falls due."));
+            var settings = Stage.AsUsersRunIt(database.Node(size + Spare, lease));
             if (node is null)
             {
                 node = await stage.NodeAsync(settings);
             }
             else
             {
-                await node.TerminateAsync();
+                await node.TerminateAsync(Longest);
                 node.Relaunch(settings);
-                await node.WaitReadyAsync(Minute);
+                await node.WaitReadyAsync(Longest);
             }
 
             var early = due - lease - TimeProvider.System.GetUtcNow();
@@ -91,7 +96,7 @@ internal static class Burst
             await Task.Delay(Second, stage.Stop);
             open = 0;
             await database.ReadAsync(
-                Invariant($"select count(*) from token_usages where ended_at is null and expires_at < '{due + DueWithin:O}'"),
+                Invariant($"select count(*) from token_usages where ended_at is null and expires_at < '{due + DueWithin + Second:O}'"),
                 reader => open = reader.GetInt64(0));
             stage.Say(Invariant($"growth: burst: {open:#,0} not released yet"));
             if (TimeProvider.System.GetElapsedTime(started) > Longest)
@@ -113,7 +118,7 @@ internal static class Burst
                     extract(epoch from max(ended_at - expires_at))::float8,
                     count(*),
                     count(*) filter (where ended_at < expires_at)
-                from token_usages where end_reason = 'expired' and expires_at < '{due + DueWithin:O}'
+                from token_usages where end_reason = 'expired' and expires_at < '{due + DueWithin + Second:O}'
                 """),
             reader => result = (reader.GetDouble(0), reader.GetDouble(1), reader.GetDouble(2), reader.GetInt64(3), reader.GetInt64(4)));
         return result;
@@ -125,16 +130,17 @@ internal static class Burst
         (double Spread, double Released, double Latest, long Count, long Early) burst,
         LoadResult meanwhile)
     {
-        if (burst.Count != size || burst.Early > 0)
-            throw new WrongAnswerException($"Of {size} leases {burst.Count} expired, {burst.Early} of them early.");
-
         var name = Invariant($"{size:#,0} leases due together");
         section.Add($"{name}: due within", "s", burst.Spread);
         section.Add($"{name}: from the first due time to the last release", "s", burst.Released);
         section.Add($"{name}: the latest release", "s late", burst.Latest);
         section.Add(Invariant($"{name}: activations meanwhile ({CallersMeanwhile} callers)"), "activations/s", meanwhile.PerSecond);
         section.Add($"{name}: activation meanwhile, p99", "ms", meanwhile.At(99));
+        section.Add($"{name}: activation meanwhile, slowest", "ms", meanwhile.At(100));
+        section.Add($"{name}: activation meanwhile, p99 of a caller who asks every {Pace.TotalMilliseconds:0} ms", "ms", meanwhile.At(99, Pace));
         section.AtMost($"{name}: until all are released", burst.Released, 90, aim: 30, unit: "s");
-        section.AtMost($"{name}: p99 of activations meanwhile", meanwhile.At(99), 500, unit: "ms");
+        section.AtMost($"{name}: p99 of activations meanwhile", meanwhile.At(99, Pace), 500, unit: "ms");
+        if (burst.Count < size || burst.Early > 0)
+            throw new WrongAnswerException($"Of {size} leases {burst.Count} expired, {burst.Early} of them early.");
     }
 }

@@ -19,7 +19,7 @@ internal sealed class GrowingPool : IDisposable
         Size = size;
         _database = database;
         Node = node;
-        _contender = new HttpContender(Invariant($"pool of {size}"), node.BaseAddress, size);
+        _contender = new HttpContender(Invariant($"pool of {size}"), node.BaseAddress, size, database.ConnectionString);
     }
 
     public int Size { get; }
@@ -54,6 +54,9 @@ internal sealed class GrowingPool : IDisposable
 
     /// <summary>Takes everything back; the tokens stay awake for a while.</summary>
     public Task ClearAsync(Stage stage) => _contender.ClearAsync(stage);
+
+    /// <summary>Lends a pool of which nothing is lent, but for so many tokens.</summary>
+    public Task FillAsync(Stage stage, int spare) => _contender.FillAsync(stage, spare);
 
     /// <summary>Lets callers take and give back one token after the other.</summary>
     public Task<LoadResult> BorrowAsync(Stage stage) =>

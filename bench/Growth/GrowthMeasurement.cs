@@ -8,6 +8,9 @@ namespace TokenManager.Bench.Growth;
 /// <summary>What becomes of everything when the pool is a thousand times as large.</summary>
 internal sealed class GrowthMeasurement : Measurement
 {
+    // Free tokens, for the activations that a measurement needs.
+    private const int Spare = 50;
+
     private static readonly TimeSpan Within = TimeSpan.FromMinutes(2);
 
     public override string Name => "growth";
@@ -19,13 +22,14 @@ internal sealed class GrowthMeasurement : Measurement
         section.Method = Invariant(
             $"""
             Pools of {string.Join(", ", stage.Extent.PoolSizes.Select(size => Invariant($"{size:#,0}")))} tokens, each a node on a database of its own, all up at once. *cold*: 32 callers lend
-            every token for the first time, which wakes it. Then everything is cleared, and while the tokens are still awake 32
+            every token for the first time, which wakes it. Then everything is cleared, and 32
             callers borrow: activate, release, again. Only the activations count. Pools take turns; the pool lends the longest free
-            token, so the turns of a large pool go through many tokens, those of a small one through the same ones. Memory is
+            token, so the turns of a large pool go through many tokens, of which some have fallen asleep again, those of a small one
+            through the same ones. Memory is
             resident memory after collections that are asked for through the runtime's event pipe no longer make it less; that of a
-            token is the difference to the smallest pool. Start is from the process's start until it is ready, on tables that hold
-            the tokens. Failover: two nodes, the one with the pool is killed; the rebuild is from the new pool's start until it has read the
-            ledger, by the log of its node.
+            token is the difference to the smallest pool. List, start and failover are of the largest pool with all but {Spare} tokens lent.
+            Start is from the process's start until it is ready. Failover: two nodes, the one with the pool is killed; the rebuild is
+            from the new pool's start until it has read the ledger, by the log of its node.
             """);
 
         var pools = new List<GrowingPool>();
@@ -44,6 +48,8 @@ internal sealed class GrowthMeasurement : Measurement
             foreach (var pool in pools.SkipLast(1)) await pool.Node.TerminateAsync(Within);
 
             var largest = pools[^1];
+            await largest.ClearAsync(stage);
+            await largest.FillAsync(stage, Spare);
             await ListAsync(stage, section, largest);
             await StartAgainAsync(stage, section, largest);
             await FailOverAsync(stage, section, largest);
@@ -121,7 +127,6 @@ internal sealed class GrowthMeasurement : Measurement
 
     private static async Task StartAgainAsync(Stage stage, Section section, GrowingPool pool)
     {
-        await pool.ClearAsync(stage);
         var seconds = new List<double>();
         for (var start = 0; start < stage.Extent.Rounds; start++) seconds.Add(await RestartAsync(pool.Node));
 
@@ -135,8 +140,8 @@ internal sealed class GrowthMeasurement : Measurement
         await RestartAsync(pool.Node, Stage.AsUsersRunIt(pool.Settings.Watched()));
         var other = await stage.NodeAsync(pool.Settings.Watched());
         var (killed, survivor) = await PoolWatch.HasPoolAsync(pool.Node, stage.Stop) ? (pool.Node, other) : (other, pool.Node);
-        await killed.KillAsync();
         var started = TimeProvider.System.GetTimestamp();
+        await killed.KillAsync();
         await Eventually.Async(
             async () => (await survivor.ActivateAsync(RandomId.Next())).Status is HttpStatusCode.OK, Within, survivor.Tail, "the survivor lends");
         var whole = TimeProvider.System.GetElapsedTime(started);

@@ -9,17 +9,12 @@ namespace TokenManager.Bench.Lateness;
 /// <summary>How long after its lease is over a usage is ended.</summary>
 internal sealed class LatenessMeasurement : Measurement
 {
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan AllEndWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly double[] Percentiles = [50, 90, 99, 99.9];
     private static readonly double[] Milliseconds = [1, 2, 5, 10, 20, 50, 100, 250, double.PositiveInfinity];
 
-    private static readonly (int Pool, TimeSpan Interval, double Bound)[] Loads =
-    [
-        // At any moment four of five tokens are lent.
-        (100, TimeSpan.FromMilliseconds(25), 50),
-        (10_000, TimeSpan.FromMilliseconds(10), 250),
-    ];
+    private static readonly TimeSpan ShortLease = TimeSpan.FromSeconds(2);
 
     public override string Name => "lateness";
 
@@ -27,17 +22,24 @@ internal sealed class LatenessMeasurement : Measurement
 
     public override async Task MeasureAsync(Stage stage, Section section)
     {
+        // In both pools, most of the tokens are lent when the leases that count are taken.
+        (int Pool, TimeSpan Lease, TimeSpan Interval, double Bound)[] loads =
+        [
+            (100, ShortLease, TimeSpan.FromMilliseconds(25), 50),
+            (10_000, stage.Extent.LateLease, TimeSpan.FromMilliseconds(10), 250),
+        ];
         section.Method = Invariant(
             $"""
-            {stage.Extent.Leases:#,0} leases of {Lease.TotalSeconds:0} s in each pool, taken one after the other at a steady pace: every 25 ms of the pool of 100, which
-            has four of five tokens lent then, and every 10 ms of the pool of 10,000, in which each token is woken for its lease.
-            Lateness is `ended_at` − `expires_at` of the ledger's rows, both by the database's clock. One that ended early is a failure.
+            {stage.Extent.Leases:#,0} leases in each pool, taken one after the other at a steady pace: of the pool of 100 every 25 ms for {ShortLease.TotalSeconds:0} s, so
+            that four of five tokens are lent at any time, and of the pool of 10,000 every 10 ms for {stage.Extent.LateLease.TotalSeconds:0} s, the last ones of
+            as many as fill that time, with each token woken for its lease. Lateness is `ended_at` − `expires_at` of the ledger's
+            rows, both by the database's clock. One that ended early is a failure.
             """);
-        foreach (var (pool, interval, bound) in Loads)
+        foreach (var (pool, lease, interval, bound) in loads)
         {
             var name = Invariant($"pool of {pool:#,0}");
             stage.Say($"lateness: {name}: lending");
-            var lateness = await MeasureAsync(stage, pool, interval);
+            var lateness = await MeasureAsync(stage, pool, lease, interval);
             foreach (var percentile in Percentiles)
                 section.Add(Invariant($"{name}: p{percentile}"), "ms late", lateness.GetValueAtPercentile(percentile) / 1000.0);
             section.Add($"{name}: latest", "ms late", lateness.GetMaxValue() / 1000.0);
@@ -46,14 +48,15 @@ internal sealed class LatenessMeasurement : Measurement
         }
     }
 
-    private static async Task<LongHistogram> MeasureAsync(Stage stage, int pool, TimeSpan interval)
+    private static async Task<LongHistogram> MeasureAsync(Stage stage, int pool, TimeSpan lease, TimeSpan interval)
     {
         using var database = await stage.DatabaseAsync();
-        var node = await stage.NodeAsync(database.Node(pool, Lease));
+        var node = await stage.NodeAsync(database.Node(pool, lease));
+        var before = (int)(lease / interval);
         var grants = new List<Task<Reply>>();
         using (var pace = new PeriodicTimer(interval))
         {
-            while (grants.Count < stage.Extent.Leases && await pace.WaitForNextTickAsync(stage.Stop))
+            while (grants.Count < before + stage.Extent.Leases && await pace.WaitForNextTickAsync(stage.Stop))
                 grants.Add(node.ActivateAsync(RandomId.Next(), RandomId.Next()));
         }
 
@@ -62,6 +65,8 @@ internal sealed class LatenessMeasurement : Measurement
             if (reply.Status is not HttpStatusCode.OK) throw new WrongAnswerException($"An activation was answered {reply}");
         }
 
+        // Nobody looks while what is looked at goes on.
+        await Task.Delay(lease + Second, stage.Stop);
         IReadOnlyList<Row> rows = [];
         await Eventually.Async(
             async () => (rows = await database.ReadRowsAsync()).All(row => !row.IsOpen),
@@ -69,13 +74,12 @@ internal sealed class LatenessMeasurement : Measurement
             node.Tail,
             "every usage has ended");
         await node.KillAsync();
-        return LatenessOf(rows, stage.Extent.Leases);
+        if (rows.Count != grants.Count) throw new WrongAnswerException($"Of {grants.Count} leases the ledger has {rows.Count}.");
+        return LatenessOf([.. rows.OrderBy(row => row.Expires).Skip(before)]);
     }
 
-    private static LongHistogram LatenessOf(IReadOnlyList<Row> rows, int leases)
+    private static LongHistogram LatenessOf(IReadOnlyList<Row> rows)
     {
-        if (rows.Count != leases) throw new WrongAnswerException($"Of {leases} leases the ledger has {rows.Count}.");
-
         var lateness = Load.NewHistogram();
         foreach (var row in rows)
         {

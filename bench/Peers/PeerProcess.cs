@@ -6,6 +6,10 @@ namespace TokenManager.Bench.Peers;
 internal sealed class PeerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
+
+    // What a shell may have set for some other web server.
+    private static readonly string[] Foreign = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS"];
 
     private readonly Process _process;
 
@@ -17,15 +21,19 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public Uri Address { get; }
 
+    public int ProcessId => _process.Id;
+
     /// <summary>Starts a peer and waits until it listens.</summary>
     public static async Task<PeerProcess> StartAsync(string kind, params string[] arguments)
     {
-        var process = Process.Start(new ProcessStartInfo(
+        var start = new ProcessStartInfo(
             "dotnet", [typeof(PeerProcess).Assembly.Location, PeerCommand.Name, kind, .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
-        })!;
+        };
+        foreach (var name in start.Environment.Keys.Where(IsForeign).ToArray()) start.Environment.Remove(name);
+        var process = Process.Start(start)!;
         var line = await process.StandardOutput.ReadLineAsync().WaitAsync(StartsWithin);
         return Uri.TryCreate(line, UriKind.Absolute, out var address)
             ? new PeerProcess(process, address)
@@ -35,7 +43,21 @@ internal sealed class PeerProcess : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         _process.StandardInput.Close();
-        await _process.WaitForExitAsync();
+        using (var limit = new CancellationTokenSource(EndsWithin))
+        {
+            try
+            {
+                await _process.WaitForExitAsync(limit.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                _process.Kill();
+            }
+        }
+
         _process.Dispose();
     }
+
+    private static bool IsForeign(string name) =>
+        Array.Exists(Foreign, prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 }

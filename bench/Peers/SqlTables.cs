@@ -75,10 +75,11 @@ internal static class SqlTables
 
     public static readonly TimeSpan Lease = Stage.LongLease;
 
-    // As many as our node's ledger has. More only fight for the cores and the rows: on two cores, pgbench does half as much
-    // with 128 as with 32.
-    private const int Connections = 20;
     private const int Statements = 20;
+
+    /// <summary>The connection string of a pool with so many connections.</summary>
+    public static string With(string connectionString, int connections) =>
+        new NpgsqlConnectionStringBuilder(connectionString) { MaxPoolSize = connections }.ConnectionString;
 
     /// <summary>Makes the tables and opens a store on them.</summary>
     public static async Task<IActivationStore> OpenAsync(
@@ -86,7 +87,6 @@ internal static class SqlTables
     {
         var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString)
         {
-            MaxPoolSize = Connections,
             MaxAutoPrepare = Statements,
             AutoPrepareMinUsages = 1,
             NoResetOnClose = true,

@@ -34,6 +34,17 @@ internal sealed record CapturedAnswer(
         return new CapturedAnswer(path, ifNoneMatch, answer.Status, headers, answer.Body.ToArray());
     }
 
+    /// <summary>Looks whether another server answers the same, header by header and byte by byte.</summary>
+    /// <exception cref="WrongAnswerException">It does not.</exception>
+    public void SameAs(CapturedAnswer other)
+    {
+        var same = Status == other.Status
+            && Body.AsSpan().SequenceEqual(other.Body)
+            && Headers.Count == other.Headers.Count
+            && Headers.All(header => other.Headers.TryGetValue(header.Key, out var value) && value == header.Value);
+        if (!same) throw new WrongAnswerException($"{Path} is answered otherwise by the floor than by the node.");
+    }
+
     public IReadOnlyList<ConstantRead> Callers(int count)
     {
         var request = ConstantRead.Request(Path, IfNoneMatch);

@@ -12,7 +12,7 @@ internal static class MarkdownReport
         var machine = report.Machine;
         Line($"# Token Manager measured, {report.StartedAt:yyyy-MM-dd HH:mm} UTC");
         Line($"");
-        Line($"Commit {report.Commit}. {machine.Processor}, {machine.Cores} cores, {machine.MemoryInGibibytes} GiB, {machine.Kernel}.");
+        Line($"Commit {report.Commit}. {machine.Processor}, {machine.Cores} cores, {machine.MemoryInGibibytes} GiB, {machine.Kernel}, databases on {machine.FileSystem}.");
         Line($"{report.Runtime}, PostgreSQL {report.Postgres ?? "not used"}, Redis {report.Redis ?? "not found"}.");
         Line($"A {report.Extent} run{(report.Extent == Extent.Short.Name ? ": it shows that everything works; its figures say little" : "")}.");
         Line($"Median and spread are over rounds in which everything that is compared takes its turn.");

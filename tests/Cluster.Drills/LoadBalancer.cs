@@ -61,8 +61,9 @@ internal sealed class LoadBalancer : IAsyncDisposable
         _folder.Dispose();
     }
 
+    // When a node counts as ready, and what is done when none does, is as in deploy/haproxy.
     private static string Configuration(int port, IReadOnlyList<Uri> nodes) =>
-        $"""
+        $$"""
         defaults
             mode http
             timeout connect 1s
@@ -71,7 +72,8 @@ internal sealed class LoadBalancer : IAsyncDisposable
             timeout check 900ms
 
         frontend api
-            bind 127.0.0.1:{port}
+            bind 127.0.0.1:{{port}}
+            use_backend unready if { nbsrv(writes) eq 0 }
             use_backend reads if METH_GET
             default_backend writes
 
@@ -80,14 +82,19 @@ internal sealed class LoadBalancer : IAsyncDisposable
             retries 0
             option httpchk GET /health/ready
             http-check expect status 200
-            default-server check inter 1s fall 1 rise 1
-            {Servers(nodes, _ => "")}
+            default-server check inter 1s fastinter 250ms fall 2 rise 1
+            {{Servers(nodes, _ => "")}}
 
         backend reads
             balance roundrobin
             retries 2
             option redispatch
-            {Servers(nodes, number => $" track writes/node{number}")}
+            {{Servers(nodes, number => $" track writes/node{number}")}}
+
+        backend unready
+            balance roundrobin
+            retries 0
+            {{Servers(nodes, _ => "")}}
 
         """;
 

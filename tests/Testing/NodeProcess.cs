@@ -205,7 +205,29 @@ public sealed partial class NodeProcess : IAsyncDisposable
         if (_ownDirectory is not null) Directory.Delete(_ownDirectory, recursive: true);
     }
 
-    private static string NodePath()
+    /// <summary>The node's assembly as the build leaves it, in the configuration of the running program.</summary>
+    public static string BuiltAssembly
+    {
+        get
+        {
+            var (root, output) = Folders();
+            return Existing(Path.Combine(
+                root.FullName, "src", "Node", "bin", output.Parent!.Name, output.Name, "TokenManager.Node.dll"));
+        }
+    }
+
+    // With its packages compiled ahead: see docs/adr/0038-the-tests-nodes-are-compiled-ahead.md.
+    private static string CompiledAssembly
+    {
+        get
+        {
+            var (root, output) = Folders();
+            return Existing(Path.Combine(
+                root.FullName, "tests", "Testing", "bin", output.Parent!.Name, "node", "TokenManager.Node.dll"));
+        }
+    }
+
+    private static (DirectoryInfo Root, DirectoryInfo Output) Folders()
     {
         // …/tests/<Project>/bin/<Configuration>/net10.0/
         var output = new DirectoryInfo(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory));
@@ -213,13 +235,15 @@ public sealed partial class NodeProcess : IAsyncDisposable
         while (root is not null && !File.Exists(Path.Combine(root.FullName, "TokenManager.sln"))) root = root.Parent;
         if (root is null) throw new InvalidOperationException($"{output} is not below TokenManager.sln.");
 
-        var path = Path.Combine(root.FullName, "tests", "Testing", "bin", output.Parent!.Name, "node", "TokenManager.Node.dll");
-        return File.Exists(path) ? path : throw new InvalidOperationException($"{path} has not been built.");
+        return (root, output);
     }
+
+    private static string Existing(string path) =>
+        File.Exists(path) ? path : throw new InvalidOperationException($"{path} has not been built.");
 
     private Run Begin()
     {
-        string[] command = [.. _settings.Wrapper, "dotnet", _settings.Assembly ?? NodePath(), .. _settings.Arguments];
+        string[] command = [.. _settings.Wrapper, "dotnet", _settings.Assembly ?? CompiledAssembly, .. _settings.Arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
             WorkingDirectory = WorkingDirectory,
