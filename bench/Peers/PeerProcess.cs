@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using TokenManager.Testing;
 
 namespace TokenManager.Bench.Peers;
 
@@ -7,9 +8,6 @@ internal sealed class PeerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartsWithin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan EndsWithin = TimeSpan.FromSeconds(30);
-
-    // What a shell may have set for some other web server.
-    private static readonly string[] Foreign = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS"];
 
     private readonly Process _process;
 
@@ -32,7 +30,7 @@ internal sealed class PeerProcess : IAsyncDisposable
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
         };
-        foreach (var name in start.Environment.Keys.Where(IsForeign).ToArray()) start.Environment.Remove(name);
+        NodeProcess.WithoutForeignSettings(start);
         var process = Process.Start(start)!;
         var line = await process.StandardOutput.ReadLineAsync().WaitAsync(StartsWithin);
         return Uri.TryCreate(line, UriKind.Absolute, out var address)
@@ -57,7 +55,4 @@ internal sealed class PeerProcess : IAsyncDisposable
 
         _process.Dispose();
     }
-
-    private static bool IsForeign(string name) =>
-        Array.Exists(Foreign, prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase));
 }

@@ -251,7 +251,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach (var name in start.Environment.Keys.Where(IsNodes).ToArray()) start.Environment.Remove(name);
+        WithoutForeignSettings(start);
         start.Environment[WriteXorExecute] = "0";
 
         var configuration = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
@@ -273,6 +273,12 @@ public sealed partial class NodeProcess : IAsyncDisposable
         foreach (var (name, value) in _settings.Environment) start.Environment[name] = value;
 
         return new Run(start);
+    }
+
+    /// <summary>Removes what a shell may have set for another node or web server.</summary>
+    internal static void WithoutForeignSettings(ProcessStartInfo start)
+    {
+        foreach (var name in start.Environment.Keys.Where(IsNodes).ToArray()) start.Environment.Remove(name);
     }
 
     private static bool IsNodes(string name) =>

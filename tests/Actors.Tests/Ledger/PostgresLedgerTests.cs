@@ -144,12 +144,13 @@ public sealed class PostgresLedgerTests : LedgerTests
 
         // A session reports its scans when it ends, at the latest.
         await Ledger.DisposeAsync();
-        while (await QueryAsync(
-            """
-            select count(*) from pg_stat_activity
-            where datname = current_database() and application_name = 'token-manager-ledger'
-            """) is not 0L)
-            await Task.Delay(5);
+        await Eventually.Async(
+            async () => await QueryAsync(
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and application_name = 'token-manager-ledger'
+                """) is 0L,
+            TimeSpan.FromSeconds(20));
         Assert.Equal(scansOfMigrations, await QueryAsync(Scans));
     }
 
