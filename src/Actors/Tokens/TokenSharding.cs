@@ -6,7 +6,7 @@ namespace TokenManager.Actors.Tokens;
 internal sealed class TokenSharding() : HashCodeMessageExtractor(ShardCount)
 {
     public const string TypeName = "token";
-    private const int ShardCount = 24;
+    private const int ShardCount = 64;
 
     /// <summary>How long a token that nobody holds stays in memory.</summary>
     public static readonly TimeSpan IdleAfter = TimeSpan.FromMinutes(2);
