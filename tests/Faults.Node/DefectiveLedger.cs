@@ -16,8 +16,8 @@ internal abstract class DefectiveLedger(IOwnedLedger ledger) : IOwnedLedger
 
     public Task<TokenImage> FindTokenAsync(Guid tokenId) => ledger.FindTokenAsync(tokenId);
 
-    public virtual Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) =>
-        ledger.SweepAsync(limit, cancellationToken);
+    public virtual Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) =>
+        ledger.SweepAsync(limit, fromOrdinal, cancellationToken);
 
     public virtual Task<OpenResult> OpenAsync(OpenUsage request) => ledger.OpenAsync(request);
 

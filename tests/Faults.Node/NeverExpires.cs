@@ -12,6 +12,6 @@ internal sealed class NeverExpires(IOwnedLedger ledger) : DefectiveLedger(ledger
             ? new CloseResult.NotDue(row with { Remaining = Later })
             : await base.CloseAsync(request);
 
-    public override async Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) =>
-        await base.SweepAsync(limit, cancellationToken) with { Overdue = [] };
+    public override async Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) =>
+        await base.SweepAsync(limit, fromOrdinal, cancellationToken) with { Overdue = [] };
 }

@@ -108,6 +108,14 @@ public sealed record TokenImage(PoolToken? Token, DateTimeOffset ReadAt);
 /// <param name="Overdue">Open usages past their time, the longest overdue first.</param>
 public sealed record SweepImage(int Size, IReadOnlyList<UsageRow> Overdue)
 {
+    /// <summary>
+    /// Tokens whose journal lacks what their rows say: their actor is about to write it, or died before it could. By ordinal.
+    /// </summary>
+    public IReadOnlyList<Guid> Unjournaled { get; init; } = [];
+
+    /// <summary>Where the next sweep goes on with looking for <see cref="Unjournaled"/>; 0 after the last token.</summary>
+    public int NextOrdinal { get; init; }
+
     /// <summary>By the database's clock, a moment before the size was read.</summary>
     public DateTimeOffset ReadAt { get; init; }
 }
@@ -145,8 +153,14 @@ public interface ILedger
     /// <summary>One token as it stands. Grouped.</summary>
     Task<TokenImage> FindTokenAsync(Guid tokenId);
 
-    /// <summary>Reads the pool's size and at most <paramref name="limit"/> overdue usages.</summary>
-    Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken);
+    /// <summary>
+    /// Reads the pool's size, at most <paramref name="limit"/> overdue usages, and as many tokens that are behind in the
+    /// journal, which is looked through in parts, so that this takes no longer in a large pool.
+    /// </summary>
+    /// <param name="limit">The most of either.</param>
+    /// <param name="fromOrdinal">0, or what the sweep before said.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken);
 
     /// <summary>Tries to open a usage. Grouped.</summary>
     Task<OpenResult> OpenAsync(OpenUsage request);

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using TokenManager.Actors.Tokens;
 
 namespace TokenManager.Actors.Ledger;
 
@@ -101,26 +102,21 @@ internal abstract class SqlLedger : IOwnedLedger
     public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) =>
         RunAsync(Access.Read, ReadPoolAsync, cancellationToken);
 
-    public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) => RunAsync(
+    public Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) => RunAsync(
         Access.Read,
         async (connection, timeLimit) =>
         {
             var (size, readAt) = await ReadDeclarationAsync(connection, timeLimit.Token);
-            // The clock stands in a query of its own: a volatile function in the condition would keep the index from
-            // being searched by it.
-            await using var command = Command(
-                connection,
-                $"""
-                select {UsageColumns} from token_usages
-                where ended_at is null and expires_at <= (select clock_timestamp())
-                order by expires_at limit @limit
-                """,
-                ("limit", limit));
-            await using var reader = await command.ExecuteReaderAsync(timeLimit.Token);
-            var overdue = new List<UsageRow>();
-            while (await reader.ReadAsync(timeLimit.Token))
-                overdue.Add(ReadUsage(reader));
-            return new SweepImage(size, overdue) { ReadAt = readAt };
+            var overdue = await ReadOverdueAsync(connection, limit, timeLimit.Token);
+            var next = fromOrdinal + TokensPerStatement;
+            var isLast = next >= size;
+            return new SweepImage(size, overdue)
+            {
+                ReadAt = readAt,
+                Unjournaled = await ReadUnjournaledAsync(
+                    connection, fromOrdinal, isLast ? int.MaxValue : next, limit, timeLimit.Token),
+                NextOrdinal = isLast ? 0 : next,
+            };
         },
         cancellationToken);
 
@@ -468,6 +464,54 @@ internal abstract class SqlLedger : IOwnedLedger
             ("from", from),
             ("below", below));
         return (long)(await command.ExecuteScalarAsync(cancellationToken))!;
+    }
+
+    private async Task<List<UsageRow>> ReadOverdueAsync(
+        DbConnection connection, int limit, CancellationToken cancellationToken)
+    {
+        // The clock stands in a query of its own: a volatile function in the condition would keep the index from
+        // being searched by it.
+        await using var command = Command(
+            connection,
+            $"""
+            select {UsageColumns} from token_usages
+            where ended_at is null and expires_at <= (select clock_timestamp())
+            order by expires_at limit @limit
+            """,
+            ("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var overdue = new List<UsageRow>();
+        while (await reader.ReadAsync(cancellationToken))
+            overdue.Add(ReadUsage(reader));
+        return overdue;
+    }
+
+    private async Task<List<Guid>> ReadUnjournaledAsync(
+        DbConnection connection, int from, int to, int limit, CancellationToken cancellationToken)
+    {
+        // A usage is two events, one when it begins and one when it ends, and fences count 1, 2, 3, …: so the newest one
+        // says how many there must be.
+        await using var command = Command(
+            connection,
+            $"""
+            select t.id from tokens t
+            where t.ordinal >= @from_ordinal and t.ordinal < @to_ordinal
+            and coalesce(
+                (select max(j.sequence_number) from journal j
+                where j.persistence_id = '{TokenActor.PersistenceIdPrefix}' || t.id), 0)
+            < coalesce(
+                (select 2 * u.fence - case when u.ended_at is null then 1 else 0 end from token_usages u
+                where u.token_id = t.id order by u.fence desc limit 1), 0)
+            order by t.ordinal limit @limit
+            """,
+            ("from_ordinal", from),
+            ("to_ordinal", to),
+            ("limit", limit));
+        await using var reader = await command.ExecuteReaderAsync(cancellationToken);
+        var tokens = new List<Guid>();
+        while (await reader.ReadAsync(cancellationToken))
+            tokens.Add(reader.GetGuid(0));
+        return tokens;
     }
 
     private async Task<PoolImage> ReadPoolAsync(DbConnection connection, TimeLimit limit)

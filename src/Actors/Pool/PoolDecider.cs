@@ -66,6 +66,10 @@ internal sealed class PoolDecider
     {
         if (!_books.Sweep(image, now))
             _outbox.Add(new PoolEffect.Reload());
+
+        // Whatever its row says: nobody else may ever ask for a token that is free.
+        foreach (var token in image.Unjournaled)
+            _outbox.Tell(new TokenCommand.Wake(token));
     }
 
     // ---- requests

@@ -11,7 +11,7 @@ namespace TokenManager.Actors.Pool;
 /// </summary>
 internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 {
-    private const int OverduePerSweep = 1000;
+    private const int MostPerSweep = 1000;
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
@@ -33,6 +33,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private bool _loadAgain;
     private DateTimeOffset? _rebuiltAt;
     private TimeSpan _tickedAt;
+    private int _sweepFrom;
 
     public TokenPoolActor(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens)
     {
@@ -210,7 +211,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             case Timer.Sweep:
-                _ledger.SweepAsync(OverduePerSweep, CancellationToken.None).PipeTo(
+                _ledger.SweepAsync(MostPerSweep, _sweepFrom, CancellationToken.None).PipeTo(
                     Self, success: image => new Swept(image), failure: cause => new Failed(Timer.Sweep, cause));
                 break;
 
@@ -219,6 +220,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 // Of a larger pool the tokens are not known yet: it is loaded again.
                 if (image.Size <= _size)
                     TakeSize(image.Size, image.ReadAt);
+                _sweepFrom = image.NextOrdinal;
                 _pool.Sweep(image, Now);
                 break;
 

@@ -14,6 +14,9 @@ namespace TokenManager.Actors.Tokens;
 /// </summary>
 internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 {
+    /// <summary>Before the token's id, in its persistence id.</summary>
+    public const string PersistenceIdPrefix = "token-";
+
     private const int EventsPerSnapshot = 100;
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(2);
@@ -82,7 +85,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
     private TimeSpan Remaining => _deadline - Now;
 
-    public static string PersistenceIdOf(Guid tokenId) => $"token-{tokenId}";
+    public static string PersistenceIdOf(Guid tokenId) => PersistenceIdPrefix + tokenId;
 
     public static Props Props(
         Guid tokenId, ILedger ledger, IActorRef pool, IActorRef mediator, TimeProvider time, TimeSpan idleAfter) =>

@@ -28,8 +28,8 @@ internal sealed class FailingLedger(IOwnedLedger ledger, Failpoint failpoint) : 
 
     public Task<TokenImage> FindTokenAsync(Guid tokenId) => ledger.FindTokenAsync(tokenId);
 
-    public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) =>
-        ledger.SweepAsync(limit, cancellationToken);
+    public Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) =>
+        ledger.SweepAsync(limit, fromOrdinal, cancellationToken);
 
     public Task<IReadOnlyList<UsageRow>> ReadTokenAsync(Guid tokenId, long fromFence) =>
         ledger.ReadTokenAsync(tokenId, fromFence);

@@ -85,6 +85,39 @@ public abstract class FailpointSpecs
         }
     }
 
+    // The ledger says that the token is free, so nobody is waiting for its end, and nobody may ever ask for it again.
+    [Theory]
+    [InlineData(Fate.SystemEnds)]
+    [InlineData(Fate.StepReportsFailure)]
+    public async Task An_end_that_died_before_it_was_journaled_is_journaled_although_nobody_asks(Fate fate)
+    {
+        var store = await CreateStoreAsync();
+        var failpoint = new Failpoint(Boundary.RowClosed, fate);
+        await using var first = await InProcessNode.StartAsync(store, TimeSpan.FromSeconds(1), failpoint);
+        var grant = Assert.IsType<ActivateResult.Granted>(
+            await first.Gateway.ActivateAsync(Guid.NewGuid(), Guid.NewGuid(), CancellationToken.None)).Usage;
+        await failpoint.Struck.WaitAsync(Soon);
+
+        if (fate is Fate.SystemEnds)
+        {
+            await first.EndAbruptlyAsync();
+            await using var second = await InProcessNode.StartAsync(store, TimeSpan.FromSeconds(1));
+            await IsJournaledAsync();
+        }
+        else
+        {
+            await IsJournaledAsync();
+        }
+
+        Task IsJournaledAsync() => Eventually.Async(
+            async () =>
+            {
+                Assert.Equal(["token-activated/v1", "token-released/v1"], await ReadJournalAsync(store, grant.TokenId));
+                return true;
+            },
+            Soon);
+    }
+
     [Theory]
     [MemberData(nameof(Releases))]
     public async Task A_lease_whose_end_died_after_a_step_ends_once(Boundary step, Fate fate)

@@ -33,6 +33,10 @@ public abstract class LedgerTests : IAsyncLifetime
 
     protected abstract DbConnection CreateConnection();
 
+    protected abstract string No { get; }
+
+    protected abstract string NoBytes { get; }
+
     protected IOwnedLedger CreateLedger()
     {
         var ledger = Ledgers.Create(Store, Clock);
@@ -60,6 +64,23 @@ public abstract class LedgerTests : IAsyncLifetime
     /// <summary>Lets the lease end by the database's clock.</summary>
     protected Task PassAsync(Usage usage) => Eventually.Async(
         async () => (await Ledger.FindUsageAsync(usage.UsageId))!.Remaining <= TimeSpan.Zero, TimeSpan.FromSeconds(20));
+
+    /// <summary>Writes these events of a token, as far as they are not there: their numbers, not what they say.</summary>
+    private async Task JournalAsync(Guid token, int events)
+    {
+        for (var number = 1; number <= events; number++)
+        {
+            await QueryAsync(
+                $"""
+                insert into journal (created, deleted, persistence_id, sequence_number, message)
+                select 0, {No}, 'token-{token}', {number}, {NoBytes}
+                where not exists
+                    (select 1 from journal where persistence_id = 'token-{token}' and sequence_number = {number})
+                """);
+        }
+    }
+
+    private async Task<Usage?> ReadNewestAsync(Guid token) => (await Ledger.FindTokenAsync(token)).Token?.Open?.Usage;
 
     protected async Task<object?> QueryAsync(string sql)
     {
@@ -395,7 +416,7 @@ public abstract class LedgerTests : IAsyncLifetime
 
         await Ledger.DeclarePoolAsync(13, "1.10.0-rc.1+build.5", CancellationToken.None);
 
-        Assert.Equal(13, (await Ledger.SweepAsync(1, CancellationToken.None)).Size);
+        Assert.Equal(13, (await Ledger.SweepAsync(1, 0, CancellationToken.None)).Size);
     }
 
     [Fact]
@@ -484,7 +505,7 @@ public abstract class LedgerTests : IAsyncLifetime
 
         var pool = await Ledger.ReadPoolAsync(CancellationToken.None);
         var token = await Ledger.FindTokenAsync(tokens[0].TokenId);
-        var sweep = await Ledger.SweepAsync(1, CancellationToken.None);
+        var sweep = await Ledger.SweepAsync(1, 0, CancellationToken.None);
         var loaded = await Ledger.LoadPoolAsync(CancellationToken.None);
         var later = await OpenAsync(Wish(tokens[1].TokenId));
 
@@ -557,14 +578,63 @@ public abstract class LedgerTests : IAsyncLifetime
         await PassAsync(third);
         await PassAsync(second);
 
-        var all = await Ledger.SweepAsync(10, CancellationToken.None);
-        var some = await Ledger.SweepAsync(2, CancellationToken.None);
+        var all = await Ledger.SweepAsync(10, 0, CancellationToken.None);
+        var some = await Ledger.SweepAsync(2, 0, CancellationToken.None);
 
         Assert.Equal(4, all.Size);
         var expected = new[] { third, first, second }.OrderBy(usage => usage.ExpiresAt).ToList();
         Assert.Equal(expected, all.Overdue.Select(row => row.Usage));
         Assert.Equal(expected.Take(2), some.Overdue.Select(row => row.Usage));
         Assert.All(all.Overdue, row => Assert.True(row.Remaining <= TimeSpan.Zero));
+    }
+
+    [Fact]
+    public async Task A_sweep_finds_the_tokens_whose_journal_is_behind_their_rows()
+    {
+        var tokens = (await DeclareAsync(5)).Select(token => token.TokenId).ToList();
+        foreach (var token in tokens.Skip(1))
+            await OpenAsync(Wish(token));
+        foreach (var token in tokens.Skip(3))
+            await CloseAsync((await ReadNewestAsync(token))!, EndReason.Released);
+        await JournalAsync(tokens[2], events: 1);
+        await JournalAsync(tokens[3], events: 1);
+        await JournalAsync(tokens[4], events: 2);
+
+        var all = await Ledger.SweepAsync(10, 0, CancellationToken.None);
+        var some = await Ledger.SweepAsync(1, 0, CancellationToken.None);
+
+        // The one was never lent, the two are journaled; of the others one lacks its begin, and one its end.
+        Assert.Equal([tokens[1], tokens[3]], all.Unjournaled);
+        Assert.Equal([tokens[1]], some.Unjournaled);
+        Assert.Equal(0, all.NextOrdinal);
+        await JournalAsync(tokens[1], events: 1);
+        await JournalAsync(tokens[3], events: 2);
+        Assert.Empty((await Ledger.SweepAsync(10, 0, CancellationToken.None)).Unjournaled);
+    }
+
+    [Fact]
+    public async Task The_journal_of_a_large_pool_is_looked_through_in_parts()
+    {
+        var tokens = await DeclareAsync(10_001);
+        var ends = new[] { tokens[0].TokenId, tokens[^1].TokenId };
+        foreach (var token in ends)
+            await OpenAsync(Wish(token));
+
+        var first = await Ledger.SweepAsync(10, 0, CancellationToken.None);
+        var last = await Ledger.SweepAsync(10, first.NextOrdinal, CancellationToken.None);
+
+        Assert.Equal(ends, first.Unjournaled.Concat(last.Unjournaled));
+        Assert.Equal((10_000, 0), (first.NextOrdinal, last.NextOrdinal));
+    }
+
+    [Fact]
+    public async Task A_token_that_left_the_pool_is_journaled_too()
+    {
+        var tokens = await DeclareAsync(3);
+        await CloseAsync(await OpenAsync(Wish(tokens[2].TokenId)), EndReason.Released);
+        await Ledger.DeclarePoolAsync(1, "1.0.0", CancellationToken.None);
+
+        Assert.Equal([tokens[2].TokenId], (await Ledger.SweepAsync(10, 0, CancellationToken.None)).Unjournaled);
     }
 
     [Fact]

@@ -139,7 +139,7 @@ public sealed class PostgresLedgerTests : LedgerTests
             await Ledger.ReadTokenAsync(token, fence);
             await Ledger.FindTokenAsync(token);
             await Ledger.ReadPoolAsync(CancellationToken.None);
-            await Ledger.SweepAsync(10, CancellationToken.None);
+            await Ledger.SweepAsync(10, 0, CancellationToken.None);
         }
 
         // A session reports its scans when it ends, at the latest.
@@ -170,6 +170,10 @@ public sealed class PostgresLedgerTests : LedgerTests
 
     protected override async Task<Store> CreateStoreAsync() =>
         new Store.Postgres(await (await PrivatePostgres.SharedAsync()).CreateDatabaseAsync());
+
+    protected override string No => "false";
+
+    protected override string NoBytes => "''";
 
     protected override DbConnection CreateConnection() =>
         new NpgsqlConnection(((Store.Postgres)Store).ConnectionString + ";Pooling=false");

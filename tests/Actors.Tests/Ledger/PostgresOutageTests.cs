@@ -66,7 +66,7 @@ public sealed class PostgresOutageTests : IAsyncLifetime
             RefusalAsync(() => _ledger.LoadPoolAsync(CancellationToken.None)),
             RefusalAsync(() => _ledger.ReadPoolAsync(CancellationToken.None)),
             RefusalAsync(() => _ledger.FindTokenAsync(_tokens[0].TokenId)),
-            RefusalAsync(() => _ledger.SweepAsync(1, CancellationToken.None)),
+            RefusalAsync(() => _ledger.SweepAsync(1, 0, CancellationToken.None)),
             RefusalAsync(() => _ledger.PingAsync(CancellationToken.None)),
             RefusalAsync(() => _ledger.ReadHistoryAsync(_tokens[0].TokenId, null, 1, CancellationToken.None)),
             RefusalAsync(() => _ledger.ReadTokenAsync(_tokens[0].TokenId, 0)),

@@ -70,6 +70,10 @@ public sealed class SqliteLedgerTests : LedgerTests, IDisposable
     protected override Task<Store> CreateStoreAsync() =>
         Task.FromResult<Store>(new Store.Sqlite(_folder.File($"data/{_stores++}.db")));
 
+    protected override string No => "0";
+
+    protected override string NoBytes => "x''";
+
     protected override DbConnection CreateConnection() =>
         new SqliteConnection($"Data Source={((Store.Sqlite)Store).Path};Pooling=false;Foreign Keys=true");
 

@@ -17,6 +17,9 @@ internal sealed class LedgerDouble : ILedger
 
     public IReadOnlyList<Guid> Tokens { get; set; } = [Make.Token(0), Make.Token(1)];
 
+    /// <summary>What a sweep says is behind in the journal, of which the model knows nothing.</summary>
+    public IReadOnlyList<Guid> Unjournaled { get; set; } = [];
+
     public string[] Calls
     {
         get
@@ -48,12 +51,13 @@ internal sealed class LedgerDouble : ILedger
         model => new TokenImage(
             model.Load(Tokens, Tokens.Count).Tokens.FirstOrDefault(token => token.TokenId == tokenId), model.Now));
 
-    public Task<SweepImage> SweepAsync(int limit, CancellationToken cancellationToken) => RunAsync("sweep", model =>
+    public Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) => RunAsync("sweep", model =>
         new SweepImage(
             Tokens.Count,
             [.. model.OpenRows.Where(row => row.ExpiresAt <= model.Now).Select(row => model.Find(row.UsageId)!).Take(limit)])
         {
             ReadAt = model.Now,
+            Unjournaled = Unjournaled,
         });
 
     public Task<OpenResult> OpenAsync(OpenUsage request) => RunAsync($"open {request.UsageId}", model => model.Open(request));

@@ -95,6 +95,18 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task A_sweep_wakes_what_is_behind_in_the_journal_though_nobody_holds_it()
+    {
+        var pool = await StartAsync();
+        _ledger.Unjournaled = [Make.Token(1)];
+        await AwaitAssertAsync(async () =>
+        {
+            await AdvanceAsync(pool, _settings.SweepInterval);
+            await _tokens.ExpectMsgAsync(new TokenCommand.Wake(Make.Token(1)), TimeSpan.FromMilliseconds(200));
+        });
+    }
+
+    [Fact]
     public async Task An_answer_of_a_token_that_the_pool_does_not_know_makes_it_load_again()
     {
         var pool = await StartAsync();
