@@ -34,13 +34,14 @@ public sealed class PutOutTests
         using var database = await Database.CreateAsync(StoreKind.Postgres);
         var settings = database.Node(5, TimeSpan.FromMinutes(2));
         await using var a = await NodeProcess.StartAsync(settings);
-        await using var b = NodeProcess.Launch(settings);
 
         // As those who let it in do when it freezes before it has registered.
-        await Eventually.Async(
-            async () => await database.ExecuteAsync("delete from cluster_nodes where not joined") == 1, Patience, b.Tail);
+        await OnNodesAsync(
+            database, "before update", "not old.joined and new.joined", "delete from cluster_nodes where address = new.address");
+        await using var b = NodeProcess.Launch(settings);
 
         Assert.Equal(1, await b.WaitForExitAsync());
+        await OnNodesNoMoreAsync(database);
         Assert.Contains(b.Errors, line => line.Contains("took this node out", StringComparison.Ordinal));
         Assert.False(a.HasExited, a.Tail());
         b.Relaunch();
@@ -54,16 +55,13 @@ public sealed class PutOutTests
         using var database = await Database.CreateAsync(StoreKind.Postgres);
         var settings = database.Node(5, TimeSpan.FromMinutes(2));
         await using var a = await NodeProcess.StartAsync(settings);
-        await using var b = NodeProcess.Launch(settings);
 
         // As the next cluster does, which is somewhere else.
-        await Eventually.Async(
-            async () => await database.ExecuteAsync(
-                "update cluster set epoch = 2 where exists (select from cluster_nodes where not joined)") == 1,
-            Patience,
-            b.Tail);
+        await OnNodesAsync(database, "after insert", "not new.joined", "update cluster set epoch = 2");
+        await using var b = NodeProcess.Launch(settings);
 
         Assert.Equal(1, await a.WaitForExitAsync());
+        await OnNodesNoMoreAsync(database);
         a.Relaunch();
         await Eventually.Async(
             async () =>
@@ -110,4 +108,15 @@ public sealed class PutOutTests
         Audit.EveryGrantIsThere([before.Grant, after.Grant], rows);
         Audit.NothingWasHeldTwice(rows);
     }
+
+    /// <summary>Lets the database do something at the very moment when a node writes; a change of its row is then not made.</summary>
+    private static Task<int> OnNodesAsync(Database database, string moment, string condition, string statement) =>
+        database.ExecuteAsync(
+            $"""
+            create function meanwhile() returns trigger language plpgsql as $$ begin {statement}; return null; end $$;
+            create trigger meanwhile {moment} on cluster_nodes for each row when ({condition}) execute function meanwhile();
+            """);
+
+    private static Task<int> OnNodesNoMoreAsync(Database database) =>
+        database.ExecuteAsync("drop trigger meanwhile on cluster_nodes");
 }
