@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Primitives;
 using TokenManager.Actors;
@@ -40,8 +41,12 @@ internal static class TokenEndpoints
     {
         var tokens = endpoints.MapGroup(Prefix);
 
-        tokens.MapMethods("/", Read, List).Describe(Operations.List);
-        tokens.MapMethods("/{id}", Read, Details).Describe(Operations.Details);
+        // Looked up once: a service among a handler's parameters costs each request a scope.
+        var cache = endpoints.ServiceProvider.GetRequiredService<ITokenCache>();
+        Delegate list = (HttpContext context) => List(context, cache);
+        Delegate details = (HttpContext context, string id) => Details(context, id, cache);
+        tokens.MapMethods("/", Read, list).Describe(Operations.List);
+        tokens.MapMethods("/{id}", Read, details).Describe(Operations.Details);
         tokens.MapMethods("/{id}/history", Read, HistoryAsync).Describe(Operations.History).WithTimeLimit();
         tokens.MapPost("/activate", ActivateAsync).Describe(Operations.Activate).WithTimeLimit();
         tokens.MapPost("/{id}/release", ReleaseAsync).Describe(Operations.Release).WithTimeLimit();
@@ -52,7 +57,7 @@ internal static class TokenEndpoints
         tokens.Map("/clear", PostOnly).ExcludeFromDescription();
     }
 
-    private static Task List(HttpContext context, ITokenCache cache, ITokenGateway gateway)
+    private static Task List(HttpContext context, ITokenCache cache)
     {
         if (ReadFilter(context.Request) is not { } filter)
             return ApiErrors.Parameter("status", "must be active or available").ExecuteAsync(context);
@@ -63,9 +68,11 @@ internal static class TokenEndpoints
             return ApiErrors.NotPrimed.ExecuteAsync(context);
 
         return consistency is Consistency.Strong
-            ? StrongListAsync(context, gateway, filter)
+            ? StrongListAsync(context, Gateway(context), filter)
             : Send(context, cache.List(filter), asOf);
     }
+
+    private static ITokenGateway Gateway(HttpContext context) => context.RequestServices.GetRequiredService<ITokenGateway>();
 
     private static async Task StrongListAsync(HttpContext context, ITokenGateway gateway, TokenFilter filter) =>
         await (await gateway.ReadListAsync(filter, context.RequestAborted) switch
@@ -84,7 +91,7 @@ internal static class TokenEndpoints
             : Answer.WriteAsync(context, list.Body);
     }
 
-    private static Task Details(HttpContext context, string id, ITokenCache cache, ITokenGateway gateway)
+    private static Task Details(HttpContext context, string id, ITokenCache cache)
     {
         if (!StrictUuid.TryParse(id, out var tokenId))
             return ApiErrors.InvalidTokenId.ExecuteAsync(context);
@@ -94,7 +101,7 @@ internal static class TokenEndpoints
             return ApiErrors.NotPrimed.ExecuteAsync(context);
 
         return consistency is Consistency.Strong
-            ? StrongDetailsAsync(context, gateway, tokenId)
+            ? StrongDetailsAsync(context, Gateway(context), tokenId)
             : Send(context, cache.Details(tokenId), asOf);
     }
 
