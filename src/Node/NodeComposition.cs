@@ -23,6 +23,7 @@ internal sealed class NodeComposition
     {
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureTokenApi());
         builder.Services
+            .AddHostedService(_ => new WorkerThreads(calm: TimeSpan.FromSeconds(10)))
             .AddSingleton(TimeProvider.System)
             .AddTokenApi()
             .AddTokenManagerServices(options.Pool, options.Cluster, options.Store, NodeVersion.Text)

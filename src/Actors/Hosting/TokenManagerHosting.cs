@@ -189,7 +189,7 @@ public static class TokenManagerHosting
             // Past its limit a connection is cut without waiting for the server.
             CancellationTimeout = -1,
             // The driver blocks a thread for each statement that a frozen server does not answer: see the node's
-            // ThreadPoolMinThreads.
+            // WorkerThreads.
             MaxPoolSize = 20,
         };
 

@@ -1,0 +1,51 @@
+using TokenManager.Testing;
+
+namespace TokenManager.Node.Tests;
+
+public sealed class WorkerThreadsTests
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
+
+    // The pool by itself adds one or two threads a second, and would take some 20 s for these.
+    private const int Blocked = 48;
+
+    [Fact]
+    public async Task Work_is_begun_soon_although_threads_are_blocked_and_afterwards_they_are_few_again()
+    {
+        using var threads = new WorkerThreads(calm: TimeSpan.FromSeconds(1));
+        await threads.StartAsync(CancellationToken.None);
+        await AreFewAsync();
+
+        using var gate = new ManualResetEvent(initialState: false);
+        using var begun = new CountdownEvent(Blocked);
+        for (var i = 0; i < Blocked; i++)
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(
+                _ =>
+                {
+                    begun.Signal();
+                    gate.WaitOne();
+                },
+                null);
+        }
+
+        try
+        {
+            Assert.True(begun.Wait(Soon), $"{begun.CurrentCount} of {Blocked} were not begun within {Soon}.");
+        }
+        finally
+        {
+            gate.Set();
+        }
+
+        await AreFewAsync();
+    }
+
+    private static Task AreFewAsync() => Eventually.Async(
+        () =>
+        {
+            ThreadPool.GetMinThreads(out var workers, out _);
+            return Task.FromResult(workers == WorkerThreads.Few);
+        },
+        TimeSpan.FromSeconds(20));
+}
