@@ -12,16 +12,22 @@ internal sealed class WorkerThreads : IHostedService, IDisposable
     public const int Many = 64;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+    private static readonly int MostCalm = (int)(TimeSpan.FromHours(1) / Interval);
 
-    private readonly int _calm;
     private readonly ManualResetEvent _stop = new(initialState: false);
     private readonly Thread _thread;
 
     // The last question that a thread of the pool has answered.
     private long _answered;
 
+    // How many questions in a row must be answered promptly before the many are let go.
+    private int _calm;
+
     /// <summary>Makes one.</summary>
-    /// <param name="calm">For how long work must have been begun promptly before the many are let go.</param>
+    /// <param name="calm">
+    /// For how long work must have been begun promptly before the many are let go; twice as long each time after they
+    /// were needed again.
+    /// </param>
     public WorkerThreads(TimeSpan calm)
     {
         _calm = (int)(calm / Interval);
@@ -29,7 +35,7 @@ internal sealed class WorkerThreads : IHostedService, IDisposable
         _thread = new Thread(Watch) { Name = "worker-threads", IsBackground = true };
     }
 
-    /// <summary>What the pool has by itself. It may go on with more, as long as more get more done.</summary>
+    /// <summary>What the pool has by itself. It goes on with more if that gets more done.</summary>
     public static int Few => Environment.ProcessorCount;
 
     public Task StartAsync(CancellationToken cancellationToken)
@@ -53,25 +59,39 @@ internal sealed class WorkerThreads : IHostedService, IDisposable
 
     private void Watch()
     {
-        var (asked, prompt) = (0L, 0);
+        // A node that starts blocks some of them too.
+        SetLeast(Many);
+        var (asked, prompt, isMany) = (0L, 0, true);
         while (!_stop.WaitOne(Interval))
         {
             if (Interlocked.Read(ref _answered) != asked)
             {
-                KeepAtLeast(Many);
                 prompt = 0;
+                if (!isMany) SetLeast(Many);
+                isMany = true;
                 continue;
             }
 
-            if (++prompt == _calm) KeepAtLeast(Few);
+            if (++prompt >= _calm && isMany)
+            {
+                SetLeast(Few);
+                isMany = false;
+                _calm = Math.Min(2 * _calm, MostCalm);
+            }
+
             asked++;
             ThreadPool.UnsafeQueueUserWorkItem(answer => Interlocked.Exchange(ref _answered, answer), asked, preferLocal: false);
         }
     }
 
-    private static void KeepAtLeast(int count)
+    private static void SetLeast(int workers)
     {
-        ThreadPool.GetMinThreads(out var workers, out var others);
-        if (workers != count) ThreadPool.SetMinThreads(count, others);
+        ThreadPool.GetMinThreads(out _, out var others);
+        ThreadPool.SetMinThreads(workers, others);
+
+        // How many work follows its least only upwards, and its most only downwards.
+        ThreadPool.GetMaxThreads(out var most, out others);
+        ThreadPool.SetMaxThreads(workers, others);
+        ThreadPool.SetMaxThreads(most, others);
     }
 }
