@@ -1,3 +1,4 @@
+using System.Globalization;
 using TokenManager.Testing;
 
 namespace TokenManager.Cluster.Drills;
@@ -7,6 +8,9 @@ internal sealed class Stage(
     PrivatePostgres server, Extent extent, string? logs, Action<string> say, CancellationToken cancellation)
     : IAsyncDisposable
 {
+    private const int MostLines = 40;
+    private const int LongestLine = 400;
+
     private readonly List<NodeCluster> _clusters = [];
     private NodeCluster? _three;
     private Report _report = new();
@@ -18,6 +22,7 @@ internal sealed class Stage(
     public async Task<Report> RunAsync(Drill drill)
     {
         _report = new Report();
+        var began = DateTime.UtcNow;
         try
         {
             await drill.RunAsync(this).WaitAsync(cancellation);
@@ -28,6 +33,7 @@ internal sealed class Stage(
             _report.Fail(drill.Name, failure.Message.Split('\n')[0]);
         }
 
+        if (!_report.IsGood) SayWhatTheNodesSaid(began);
         return _report;
     }
 
@@ -75,6 +81,21 @@ internal sealed class Stage(
         _clusters.Add(cluster);
         await cluster.FormedAsync();
         return cluster;
+    }
+
+    // Of how they saw each other: the rest is in the logs of those who ask for them.
+    private void SayWhatTheNodesSaid(DateTime since)
+    {
+        string[] telling = ["UNREACHABLE", "REACHABLE", "SBR", "delayed", "lease", "TokenManager", " fail:"];
+        var from = since.ToString("s", CultureInfo.InvariantCulture);
+        foreach (var node in _clusters.SelectMany(cluster => cluster.Nodes))
+        {
+            var lines = node.Log()
+                .Where(line => string.CompareOrdinal(line, from) >= 0 && telling.Any(word => line.Contains(word, StringComparison.Ordinal)))
+                .Select(line => line.Length > LongestLine ? line[..LongestLine] : line)
+                .TakeLast(MostLines);
+            say($"{node} said:\n{string.Join('\n', lines)}");
+        }
     }
 
     /// <summary>Ends a cluster, and keeps what its nodes said where that is wanted.</summary>
