@@ -108,6 +108,7 @@ internal abstract class SqlLedger : IOwnedLedger
         {
             var (size, readAt) = await ReadDeclarationAsync(connection, timeLimit.Token);
             var overdue = await ReadOverdueAsync(connection, limit, timeLimit.Token);
+            timeLimit.StartAgain();
             var next = fromOrdinal + TokensPerStatement;
             var isLast = next >= size;
             return new SweepImage(size, overdue)
