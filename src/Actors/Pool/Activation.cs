@@ -25,6 +25,12 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>True once an ask may have reached the ledger without an answer: only a definite answer ends it then.</summary>
     public bool OutcomeUnknown { get; set; }
 
+    /// <summary>How often its token was asked since it last said something.</summary>
+    public int Unanswered { get; set; }
+
+    /// <summary>Its token did not answer in time, and was asked again.</summary>
+    public bool IsTokenSilent => Slot is not null && Unanswered > 1;
+
     /// <summary>Its end, unless the ledger, which is being asked, has its usage.</summary>
     public PoolAnswer? Refusal { get; set; }
 

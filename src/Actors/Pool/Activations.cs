@@ -87,7 +87,7 @@ internal sealed class Activations(
     /// <summary>The token that was asked is lent to somebody else.</summary>
     public void TokenInUse(Slot slot, Guid usageId, TimeSpan now)
     {
-        if (AskedOf(slot, usageId) is not { } activation)
+        if (HeardOf(slot, usageId) is not { } activation)
             return;
 
         GiveUpToken(activation);
@@ -102,7 +102,7 @@ internal sealed class Activations(
     /// <summary>The user has another token.</summary>
     public void UserHolds(Slot slot, Guid usageId, bool isOverdue, TimeSpan now)
     {
-        if (AskedOf(slot, usageId) is not { } activation)
+        if (HeardOf(slot, usageId) is not { } activation)
             return;
 
         GiveUpToken(activation);
@@ -115,7 +115,7 @@ internal sealed class Activations(
     /// <summary>The usage id stands for a grant elsewhere: if it is this very one, its token answers for it.</summary>
     public void UsageIdTaken(Slot slot, Guid usageId, Usage usage, TimeSpan now)
     {
-        if (AskedOf(slot, usageId) is not { } activation)
+        if (HeardOf(slot, usageId) is not { } activation)
             return;
 
         GiveUpToken(activation);
@@ -125,7 +125,7 @@ internal sealed class Activations(
     /// <summary>The token could not do it.</summary>
     public void Failed(Slot slot, Guid usageId, bool outcomeUnknown, TimeSpan now)
     {
-        if (AskedOf(slot, usageId) is not { } activation)
+        if (HeardOf(slot, usageId) is not { } activation)
             return;
 
         activation.OutcomeUnknown |= outcomeUnknown;
@@ -156,6 +156,23 @@ internal sealed class Activations(
             activation.NextAsk = activation.AsksAreOverAt;
         else
             Finish(activation, refusal, now);
+    }
+
+    /// <summary>
+    /// The ledger answers. Where a token does not, that one is slow, and not what all tokens wait for: another one is
+    /// asked as well. The ledger lets only one of them have the usage, whatever comes of the asks before.
+    /// </summary>
+    public void LedgerAnswers(TimeSpan now)
+    {
+        foreach (var activation in _byUsage.Values)
+        {
+            if (activation.IsTokenSilent && activation.Callers.Count > 0 && now < activation.GivesUpAt &&
+                PoolBooks.IsPromised(activation.Slot!, activation.Request.UsageId) && books.LastHeardFree is { } other)
+            {
+                GiveUpToken(activation);
+                AskFree(activation, other, now);
+            }
+        }
     }
 
     // ---- time
@@ -267,9 +284,7 @@ internal sealed class Activations(
         }
         else if (books.NextFree is { } slot)
         {
-            books.Reserve(slot, activation.Request.UsageId);
-            activation.Slot = slot;
-            Ask(activation, now);
+            AskFree(activation, slot, now);
         }
         else if (settings.WhenExhausted is WhenExhausted.EvictOldest && now < activation.GivesUpAt)
         {
@@ -330,18 +345,27 @@ internal sealed class Activations(
         }
     }
 
+    private void AskFree(Activation activation, Slot slot, TimeSpan now)
+    {
+        books.Reserve(slot, activation.Request.UsageId);
+        activation.Slot = slot;
+        Ask(activation, now);
+    }
+
     private void AskHolder(Activation activation, Slot holder, TimeSpan now)
     {
         // The row is there: whatever becomes of this ask, "nothing was granted" is never the answer.
         activation.OutcomeUnknown = true;
         activation.Refusal = null;
         activation.Slot = holder;
+        activation.Unanswered = 0;
         Ask(activation, now);
     }
 
     private void Ask(Activation activation, TimeSpan now)
     {
         activation.Asks++;
+        activation.Unanswered++;
         activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
         var ask = new TokenCommand.Activate(
             activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease);
@@ -372,8 +396,15 @@ internal sealed class Activations(
         outbox.Add(new PoolEffect.LookUpUsage(activation.Request.UsageId));
     }
 
-    private Activation? AskedOf(Slot slot, Guid usageId) =>
-        Find(usageId) is { } activation && activation.Slot == slot ? activation : null;
+    /// <summary>The activation that a token's answer is about, if it is the token that is asked now.</summary>
+    private Activation? HeardOf(Slot slot, Guid usageId)
+    {
+        if (Find(usageId) is not { } activation || activation.Slot != slot)
+            return null;
+
+        activation.Unanswered = 0;
+        return activation;
+    }
 
     private void Finish(Activation activation, PoolAnswer answer, TimeSpan now)
     {
@@ -394,8 +425,9 @@ internal sealed class Activations(
     private void GiveUpToken(Activation activation)
     {
         if (activation.Slot is { } slot)
-            books.Unreserve(slot, activation.Request.UsageId);
+            books.Unreserve(slot, activation.Request.UsageId, activation.IsTokenSilent);
         activation.Slot = null;
+        activation.Unanswered = 0;
     }
 
     private void StopWaiting(Activation activation)

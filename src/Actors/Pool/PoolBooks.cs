@@ -18,6 +18,7 @@ internal sealed class PoolBooks
     private readonly Dictionary<Guid, Slot> _retired = [];
     private readonly List<Slot?> _byOrdinal = [];
     private readonly LinkedList<Slot> _free = [];
+    private readonly LinkedList<Slot> _silent = [];
     private readonly SortedSet<Slot> _byStart = new(Slot.ByStart);
     private readonly SortedSet<Slot> _byWake = new(Slot.ByWake);
     private readonly Dictionary<Guid, Slot> _users = [];
@@ -27,14 +28,17 @@ internal sealed class PoolBooks
 
     public int Total => _slots.Count;
 
-    public int Free => _free.Count;
+    public int Free => _free.Count + _silent.Count;
 
     public int Lent => _byStart.Count;
 
     public int Reserved { get; private set; }
 
-    /// <summary>The token that is lent next.</summary>
-    public Slot? NextFree => _free.First?.Value;
+    /// <summary>The token that is lent next: the first one that came back, unless it was asked and kept silent.</summary>
+    public Slot? NextFree => (_free.First ?? _silent.First)?.Value;
+
+    /// <summary>The free token that was heard of last; null if all free ones keep silent.</summary>
+    public Slot? LastHeardFree => _free.Last?.Value;
 
     /// <summary>What is lent, the longest held first.</summary>
     public IEnumerable<Slot> LongestHeld => _byStart;
@@ -164,15 +168,31 @@ internal sealed class PoolBooks
     }
 
     /// <summary>Takes a promise back, if it still stands.</summary>
-    public void Unreserve(Slot slot, Guid usageId)
+    /// <param name="slot">The token.</param>
+    /// <param name="usageId">To whom it was promised.</param>
+    /// <param name="isSilent">True if it was asked and does not answer: until it does, all others are lent first.</param>
+    public void Unreserve(Slot slot, Guid usageId, bool isSilent = false)
     {
-        if (slot.State is not SlotState.Reserved(var promised) || promised != usageId)
+        if (!IsPromised(slot, usageId))
             return;
 
         Reserved--;
-        AddToFree(slot);
+        AddToFree(slot, isSilent);
         if (slot.Ordinal >= _size)
             Retire(slot);
+    }
+
+    public static bool IsPromised(Slot slot, Guid usageId) =>
+        slot.State is SlotState.Reserved(var promised) && promised == usageId;
+
+    /// <summary>The token said something.</summary>
+    public void Heard(Slot slot)
+    {
+        if (slot.FreeNode?.List != _silent)
+            return;
+
+        RemoveFromFree(slot);
+        AddToFree(slot);
     }
 
     /// <summary>The next token to be woken by now, if any; it comes again after a while, unless it has reported.</summary>
@@ -255,15 +275,15 @@ internal sealed class PoolBooks
             _users.Remove(usage.UserId);
     }
 
-    private void AddToFree(Slot slot)
+    private void AddToFree(Slot slot, bool isSilent = false)
     {
         slot.State = SlotState.Free.Instance;
-        slot.FreeNode = _free.AddLast(slot);
+        slot.FreeNode = (isSilent ? _silent : _free).AddLast(slot);
     }
 
-    private void RemoveFromFree(Slot slot)
+    private static void RemoveFromFree(Slot slot)
     {
-        _free.Remove(slot.FreeNode!);
+        slot.FreeNode!.List!.Remove(slot.FreeNode);
         slot.FreeNode = null;
     }
 

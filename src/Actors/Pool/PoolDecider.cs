@@ -101,6 +101,7 @@ internal sealed class PoolDecider
                 return;
         }
 
+        _books.Heard(slot);
         switch (answer)
         {
             case TokenAnswer.Activated(_, var row):
@@ -177,6 +178,8 @@ internal sealed class PoolDecider
     public void LedgerChecked(bool answers, TimeSpan now)
     {
         _ledger.Checked(answers);
+        if (answers)
+            _activations.LedgerAnswers(now);
         _admission.LedgerChecked(answers, now);
     }
 
