@@ -30,12 +30,16 @@ public sealed class DueWhileDownTests(ITestOutputHelper output)
         Audit.NothingWasHeldTwice(rows);
         Audit.EveryGrantIsThere(early.Concat(late), rows);
         Assert.All(rows, row => Assert.Equal("expired", row.Reason));
-        var lateness = rows.Select(row => row.Ended!.Value - Math.Max(row.Expires, ready)).Max();
+        var latest = rows.MaxBy(Lateness)!;
+        var lateness = Lateness(latest);
         output.WriteLine(
             $"due while down: {rows.Count(row => row.Expires <= ready)} of {rows.Count}; latest release "
-            + $"{lateness / 1000} ms after ready or due, whichever came later");
+            + $"{lateness / 1000} ms after ready or due, whichever came later: token {latest.TokenId}, due "
+            + $"{(latest.Expires - ready) / 1000} ms after ready\n{node.Tail()}");
         Assert.InRange(lateness, long.MinValue, Api.Micro(TimeSpan.FromSeconds(1)));
         await Eventually.Async(async () => (await node.ListAsync()).All(token => token.UserId is null), TimeSpan.FromSeconds(3));
+
+        long Lateness(Row row) => row.Ended!.Value - Math.Max(row.Expires, ready);
     }
 
     private static Task PassedAsync(long moment) =>

@@ -28,6 +28,8 @@ namespace TokenManager.Actors.Hosting;
 /// <summary>Puts the pool, its tokens and its cache into an actor system, as a list of parts.</summary>
 public static class TokenManagerHosting
 {
+    private const int JournalConnections = 20;
+
     /// <summary>
     /// Registers the ledger, the read cache, the gateway, what operators use, and what brings the node into its cluster. Needs an
     /// <see cref="ITokenRenderer"/> and a <see cref="TimeProvider"/> to be registered as well, and the actors of
@@ -158,6 +160,10 @@ public static class TokenManagerHosting
                 HoconAddMode.Prepend);
     }
 
+    // Each recovery has a connection to itself. A process that is still compiling is done with twenty later than with eight, and
+    // each connection is one more that must be opened then.
+    private static int ConcurrentRecoveries => Math.Clamp(4 * Environment.ProcessorCount, 4, JournalConnections);
+
     private static AkkaConfigurationBuilder AddJournal(this AkkaConfigurationBuilder builder, Store store)
     {
         // Given as a setup, not as HOCON: nothing that prints the configuration prints a password.
@@ -175,8 +181,22 @@ public static class TokenManagerHosting
         };
         builder.AddSetup(new DataOptionsSetup(options));
         if (store is Store.Sqlite)
-            builder.AddHocon("akka.persistence.journal.sql.parallelism = 1", HoconAddMode.Prepend);
-        return builder.AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append);
+            builder.AddHocon(
+                """
+                akka.persistence {
+                  journal.sql.parallelism = 1
+                  # A transaction that only reads takes no lock: as any other, it would wait for each one that writes.
+                  journal.sql.read-isolation-level = read-uncommitted
+                  snapshot-store.sql.read-isolation-level = read-uncommitted
+                }
+                """,
+                HoconAddMode.Prepend);
+        return builder
+            .AddHocon(
+                string.Create(
+                    CultureInfo.InvariantCulture, $"akka.persistence.max-concurrent-recoveries = {ConcurrentRecoveries}"),
+                HoconAddMode.Prepend)
+            .AddHocon(SqlPersistence.DefaultConfiguration, HoconAddMode.Append);
     }
 
     private static string JournalConnectionString(string connectionString)
@@ -190,7 +210,7 @@ public static class TokenManagerHosting
             CancellationTimeout = -1,
             // The driver blocks a thread for each statement that a frozen server does not answer: see the node's
             // WorkerThreads.
-            MaxPoolSize = 20,
+            MaxPoolSize = JournalConnections,
         };
 
         // The journal writes in transactions. A node that is paused in the middle of one must not keep the others' writes

@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Text;
 using Akka.Actor;
 using Akka.Hosting;
+using Akka.Persistence;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -52,6 +54,17 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     {
         _host.Dispose();
         _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task A_token_recovers_while_something_else_writes()
+    {
+        await using var other = new SqliteConnection($"Data Source={_folder.File("node.db")}");
+        await other.OpenAsync();
+        await using var transaction = other.BeginTransaction();
+        var recovered = new TaskCompletionSource();
+        Sys.ActorOf(Props.Create(() => new Recovering(recovered)));
+        await recovered.Task.WaitAsync(InTime);
     }
 
     // As a client does: a cold node on a busy machine may say that it does not know yet.
@@ -105,6 +118,21 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     [Fact]
     public void The_replay_filter_is_off_because_its_writer_id_is_the_nodes() =>
         Assert.Equal("off", Sys.Settings.Config.GetString("akka.persistence.journal.sql.replay-filter.mode"));
+
+    private sealed class Recovering(TaskCompletionSource recovered) : UntypedPersistentActor
+    {
+        public override string PersistenceId => "recovers-beside-a-writer";
+
+        protected override void OnRecover(object message)
+        {
+            if (message is RecoveryCompleted)
+                recovered.TrySetResult();
+        }
+
+        protected override void OnRecoveryFailure(Exception reason, object? message = null) => recovered.TrySetException(reason);
+
+        protected override void OnCommand(object message) => Unhandled(message);
+    }
 
     private sealed class ErrorsTo(ConcurrentQueue<string> errors) : ILoggerProvider, ILogger
     {
