@@ -40,7 +40,10 @@ public sealed class DatabaseOutageTests(OwnServer own, ITestOutputHelper output)
         await takeAway(server);
         var gone = Stopwatch.GetTimestamp();
         await Eventually.Async(
-            () => Stopwatch.GetElapsedTime(gone) >= Amount.Outage, Amount.Outage * 2, expression: "the outage is over");
+            () => Stopwatch.GetElapsedTime(gone) >= Amount.Outage && calls.Activations.Any(call => call.Sent > gone),
+            Amount.Outage * 2,
+            node.Tail,
+            "the outage is over, and somebody who asked in it has an answer");
         var returning = Stopwatch.GetTimestamp();
         await bringBack(server);
         var back = Stopwatch.GetTimestamp();
