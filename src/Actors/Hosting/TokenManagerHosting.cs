@@ -162,7 +162,7 @@ public static class TokenManagerHosting
 
     // Each recovery has a connection to itself. A process that is still compiling is done with twenty later than with eight, and
     // each connection is one more that must be opened then.
-    private static int ConcurrentRecoveries => Math.Clamp(4 * Environment.ProcessorCount, 4, JournalConnections);
+    private static int ConcurrentRecoveries => Math.Min(4 * Environment.ProcessorCount, JournalConnections);
 
     private static AkkaConfigurationBuilder AddJournal(this AkkaConfigurationBuilder builder, Store store)
     {

@@ -17,7 +17,15 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     public TimeSpan GivesUpAt { get; set; } = givesUpAt;
 
     /// <summary>The token that was asked; null while it waits for one.</summary>
-    public Slot? Slot { get; set; }
+    public Slot? Slot
+    {
+        get;
+        set
+        {
+            field = value;
+            Unanswered = 0;
+        }
+    }
 
     /// <summary>Its place among those that wait for a token to come back, while it does.</summary>
     public LinkedListNode<Activation>? WaitingNode { get; set; }
@@ -29,7 +37,7 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     public int Unanswered { get; set; }
 
     /// <summary>Its token did not answer in time, and was asked again.</summary>
-    public bool IsTokenSilent => Slot is not null && Unanswered > 1;
+    public bool IsTokenSilent => Unanswered > 1;
 
     /// <summary>Its end, unless the ledger, which is being asked, has its usage.</summary>
     public PoolAnswer? Refusal { get; set; }

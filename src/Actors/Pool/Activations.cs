@@ -358,7 +358,6 @@ internal sealed class Activations(
         activation.OutcomeUnknown = true;
         activation.Refusal = null;
         activation.Slot = holder;
-        activation.Unanswered = 0;
         Ask(activation, now);
     }
 
@@ -427,7 +426,6 @@ internal sealed class Activations(
         if (activation.Slot is { } slot)
             books.Unreserve(slot, activation.Request.UsageId, activation.IsTokenSilent);
         activation.Slot = null;
-        activation.Unanswered = 0;
     }
 
     private void StopWaiting(Activation activation)

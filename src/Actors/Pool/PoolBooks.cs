@@ -182,6 +182,7 @@ internal sealed class PoolBooks
             Retire(slot);
     }
 
+    /// <summary>Whether it is promised to this very usage.</summary>
     public static bool IsPromised(Slot slot, Guid usageId) =>
         slot.State is SlotState.Reserved(var promised) && promised == usageId;
 

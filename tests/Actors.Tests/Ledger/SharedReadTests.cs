@@ -53,23 +53,30 @@ public sealed class SharedReadTests
     [Fact]
     public async Task A_read_never_began_before_it_was_asked_for()
     {
-        var (begun, seen) = (0, 0);
+        const int Rounds = 100;
+        const int Callers = 8;
+        var (begun, asked, wanted) = (0, 0, 0);
         var shared = new SharedRead<int>(async () =>
         {
             var mine = Interlocked.Increment(ref begun);
-            await Task.Yield();
+            while (Volatile.Read(ref asked) < Volatile.Read(ref wanted))
+                await Task.Yield();
             return mine;
         });
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(async () =>
+        for (var round = 1; round <= Rounds; round++)
         {
-            for (var i = 0; i < 100; i++)
+            Volatile.Write(ref wanted, round * Callers);
+            await Task.WhenAll(Enumerable.Range(0, Callers).Select(_ => Task.Run(async () =>
             {
                 var before = Volatile.Read(ref begun);
-                Assert.True(await shared.ReadAsync() > before);
-                Interlocked.Increment(ref seen);
-            }
-        })));
-        Assert.Equal(800, seen);
+                var read = shared.ReadAsync();
+                Interlocked.Increment(ref asked);
+                Assert.True(await read > before);
+            })));
+        }
+
+        // One that is under way until all have asked, and one for those who asked meanwhile.
+        Assert.InRange(begun, Rounds, 2 * Rounds);
     }
 
     private async Task<TaskCompletionSource<int>> ReadAsync(int index)
