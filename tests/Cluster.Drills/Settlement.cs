@@ -48,12 +48,14 @@ internal sealed class Settlement
     /// <summary>Waits until no lease is left, and looks at every row there is.</summary>
     public static async Task<Settlement> ReadAsync(NodeCluster cluster, Load load)
     {
+        IReadOnlyList<Row> rows = [];
         await Eventually.Async(
-            async () => (await cluster.Database.ReadRowsAsync()).All(row => !row.IsOpen),
+            async () => (rows = await cluster.Database.ReadRowsAsync()).All(row => !row.IsOpen),
             NodeCluster.Lease + Longest,
-            () => string.Join('\n', cluster.Nodes.Select(node => node.Process.Tail())),
+            () => string.Join(
+                '\n',
+                [.. rows.Where(row => row.IsOpen).Select(row => $"{row}"), .. cluster.Nodes.Select(node => node.Process.Tail())]),
             "every lease has been released");
-        var rows = await cluster.Database.ReadRowsAsync();
         return new Settlement(
             rows,
             load.Grants,

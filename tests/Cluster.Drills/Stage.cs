@@ -83,15 +83,16 @@ internal sealed class Stage(
         return cluster;
     }
 
-    // Of how they saw each other: the rest is in the logs of those who ask for them.
+    // Of how they saw each other, and of what failed in any drill before: the rest is in the logs of those who ask for them.
     private void SayWhatTheNodesSaid(DateTime since)
     {
-        string[] telling = ["REACHABLE", "SBR", "delayed", "lease", "TokenManager", " fail:"];
+        string[] telling = ["REACHABLE", "SBR", "delayed", "lease", "TokenManager"];
         var from = since.ToString("s", CultureInfo.InvariantCulture);
         foreach (var node in _clusters.SelectMany(cluster => cluster.Nodes))
         {
             var lines = node.Log()
-                .Where(line => string.CompareOrdinal(line, from) >= 0 && telling.Any(word => line.Contains(word, StringComparison.Ordinal)))
+                .Where(line => line.Contains(" fail:", StringComparison.Ordinal)
+                    || (string.CompareOrdinal(line, from) >= 0 && telling.Any(word => line.Contains(word, StringComparison.Ordinal))))
                 .Select(line => line.Length > LongestLine ? line[..LongestLine] : line)
                 .TakeLast(MostLines);
             say($"{node} said:\n{string.Join('\n', lines)}");
