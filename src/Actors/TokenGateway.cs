@@ -153,28 +153,37 @@ internal sealed class TokenGateway(
 
     public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
     {
-        // Asked when the pool is known to be there, and of each pool once: what the first ask cleared would be missing from
-        // the second one's count.
+        // Asked when the pool is known to be there, and of each pool once.
+        var clears = new List<Task<object?>>();
         var answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
         while (answer is PoolStatus there)
-            answer = await AskToClearAsync(there, cancellationToken);
+        {
+            // To begin it takes no longer than anything else.
+            var request = Limited(new PoolRequest.ClearTokens(), RequestTimeout);
+            clears.Add(AskAsync(pool, request, ClearTimeout, cancellationToken));
+            answer = await AnsweredOrMovedAsync(clears[^1], there, cancellationToken);
+            if (answer is PoolAnswer.Moved)
+                answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
+        }
 
-        if (answer is not PoolAnswer.Cleared(var count))
+        if (answer is not PoolAnswer.Cleared)
             return new ClearResult.Unavailable();
 
         await CatchUpAsync(cancellationToken);
+
+        // A pool clears and answers in the order in which it was asked: whatever an earlier ask brought about has been said.
+        var count = 0;
+        foreach (var clear in clears.Where(clear => clear.IsCompletedSuccessfully))
+            count += await clear is PoolAnswer.Cleared cleared ? cleared.Count : 0;
         return new ClearResult.Cleared(count);
     }
 
     /// <returns>
-    /// The pool's answer, or null; if another pool has taken its place meanwhile, that one's status. What the pool that is
-    /// gone has ended is durable, and in nobody's count.
+    /// The pool's answer, or null; if another pool has taken its place meanwhile, that one's status. What a pool that died
+    /// has ended is durable, and in nobody's count.
     /// </returns>
-    private async Task<object?> AskToClearAsync(PoolStatus asked, CancellationToken cancellationToken)
+    private async Task<object?> AnsweredOrMovedAsync(Task<object?> clear, PoolStatus asked, CancellationToken cancellationToken)
     {
-        // To begin it takes no longer than anything else.
-        var request = Limited(new PoolRequest.ClearTokens(), RequestTimeout);
-        var clear = AskAsync(pool, request, ClearTimeout, cancellationToken);
         while (await Task.WhenAny(clear, Task.Delay(LookForAnotherPool, cancellationToken)) != clear)
         {
             if (await ReadStatusAsync(cancellationToken) is { } now
@@ -240,23 +249,30 @@ internal sealed class TokenGateway(
     /// <summary>
     /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, and a slow one is
     /// not asked the same over and over. What any of the asks brought about counts; that one of them was refused, or could not
-    /// be carried out, is an answer when no other one is open any more.
+    /// be carried out, is an answer when no other one is open any more. One that was not even begun is as good as none.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         var open = new List<Task<object?>>();
-        var isFirst = true;
+        var mayHaveBegun = 0;
         for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
             open.Add(AskAsync(pool, request is PoolRequest wish ? Limited(wish, left) : request, left, cancellationToken));
+            mayHaveBegun++;
             var pause = Task.Delay(Sooner(left, wait), cancellationToken);
             while (await Task.WhenAny([.. open, pause]) is Task<object?> answered)
             {
                 open.Remove(answered);
                 if (await answered is not { } answer)
                     continue;
-                if (isFirst || !IsRefusal(answer))
+                if (answer is PoolAnswer.Moved)
+                {
+                    mayHaveBegun--;
+                    continue;
+                }
+
+                if (mayHaveBegun == 1 || !IsRefusal(answer))
                     return answer;
                 if (answer is not PoolAnswer.Unavailable)
                     return await AfterTheOthersAsync(answer, open);
@@ -267,14 +283,13 @@ internal sealed class TokenGateway(
             }
 
             await pause;
-            isFirst = false;
 
             // The unanswered ask may use the id: a refusal of the next one must look first what became of it.
             if (request is PoolRequest.ActivateToken activate)
                 request = activate with { CallerChoseUsageId = true };
         }
 
-        return null;
+        return mayHaveBegun == 0 ? new PoolAnswer.Unavailable(OutcomeUnknown: false) : null;
     }
 
     /// <summary>
@@ -289,7 +304,7 @@ internal sealed class TokenGateway(
             var answered = await Task.WhenAny(open);
             open.Remove(answered);
             var answer = await answered;
-            if (answer is not null && !IsRefusal(answer))
+            if (answer is not (null or PoolAnswer.Moved) && !IsRefusal(answer))
                 return answer;
             isAnyUnknown |= answer is null or PoolAnswer.Unavailable { OutcomeUnknown: true };
         }

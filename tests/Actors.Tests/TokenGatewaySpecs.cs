@@ -170,6 +170,43 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task An_ask_that_came_to_a_pool_that_had_moved_does_not_count()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Moved());
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Unavailable(OutcomeUnknown: false));
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: false), await result);
+    }
+
+    [Fact]
+    public async Task A_refusal_counts_at_once_when_the_other_asks_are_known_to_have_come_to_nothing()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        var lost = _pool.LastSender;
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.UserAlreadyActive());
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+        Assert.False(result.IsCompleted);
+        lost.Tell(new PoolAnswer.Moved());
+        Assert.Equal(new ActivateResult.UserAlreadyActive(), await result);
+    }
+
+    [Fact]
+    public async Task A_request_none_of_whose_asks_was_begun_has_changed_nothing()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.Moved());
+        await RequestAsync<PoolRequest.ActivateToken>();
+        _time.Advance(TimeSpan.FromSeconds(4.25));
+        Reply(new PoolAnswer.Moved());
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: false), await result);
+    }
+
+    [Fact]
     public async Task A_request_ends_when_none_of_its_asks_could_be_taken()
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
@@ -224,6 +261,43 @@ public sealed class TokenGatewaySpecs : TestKit
         await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
         _cacheActor.Reply("caught up");
         Assert.Equal(new ClearResult.Cleared(1), await result);
+    }
+
+    [Fact]
+    public async Task A_clear_that_comes_to_a_pool_that_is_going_is_asked_of_the_next_one()
+    {
+        var result = _gateway.ClearAsync(CancellationToken.None);
+        var status = new PoolStatus(1, 0, 1, 0, 0, NextRelease: null) { Node = "one" };
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status);
+        await RequestAsync<PoolRequest.ClearTokens>();
+        Reply(new PoolAnswer.Moved());
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status with { Node = "another" });
+        await RequestAsync<PoolRequest.ClearTokens>();
+        Reply(new PoolAnswer.Cleared(1));
+        await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
+        _cacheActor.Reply("caught up");
+        Assert.Equal(new ClearResult.Cleared(1), await result);
+    }
+
+    [Fact]
+    public async Task What_a_clear_brought_about_that_waited_for_the_next_pool_is_in_the_count()
+    {
+        var result = _gateway.ClearAsync(CancellationToken.None);
+        var status = new PoolStatus(1, 0, 1, 0, 0, NextRelease: null) { Node = "one" };
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status);
+        await RequestAsync<PoolRequest.ClearTokens>();
+        var waited = _pool.LastSender;
+        await RequestAsync<PoolQuery.GetStatus>();
+        Reply(status with { Node = "another" });
+        await RequestAsync<PoolRequest.ClearTokens>();
+        waited.Tell(new PoolAnswer.Cleared(3));
+        Reply(new PoolAnswer.Cleared(1));
+        await _cacheActor.ExpectMsgAsync<TokenCacheActor.CatchUp>();
+        _cacheActor.Reply("caught up");
+        Assert.Equal(new ClearResult.Cleared(4), await result);
     }
 
     [Fact]

@@ -241,7 +241,9 @@ public static class TokenManagerHosting
                 settings,
                 resolver.GetService<ILedger>(),
                 resolver.GetService<TimeProvider>(),
-                registry.Get<TokenActor>()));
+                registry.Get<TokenActor>()),
+            new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
+        .WithActors((system, _) => system.ActorOf(Props.Create<StrayRequestsActor>(), "stray-requests"));
 
     private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
         .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(

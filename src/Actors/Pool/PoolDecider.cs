@@ -38,6 +38,9 @@ internal sealed class PoolDecider
     /// <summary>What is to be done now, in this order; empties itself.</summary>
     public PoolEffect[] TakeEffects() => _outbox.Take();
 
+    /// <summary>Whether somebody still waits for an answer.</summary>
+    public bool IsAwaited => _outbox.Waiting > 0;
+
     public PoolDigest Digest(long round) => new(round, _books.Digest());
 
     public PoolStatus StatusAt(TimeSpan now) => new(

@@ -58,6 +58,9 @@ internal abstract record PoolAnswer : IWireMessage
 
     /// <summary>Not now.</summary>
     public sealed record Unavailable(bool OutcomeUnknown) : PoolAnswer;
+
+    /// <summary>The pool is going, or gone, and this request was not begun: its successor is to be asked.</summary>
+    public sealed record Moved : PoolAnswer;
 }
 
 /// <summary>What caches and operators ask of the pool; answered directly, never over the topic.</summary>

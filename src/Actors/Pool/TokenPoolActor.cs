@@ -15,6 +15,9 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(250);
 
+    // To answer those who wait takes milliseconds, unless the database or a token is slow; the successor begins after it.
+    private static readonly TimeSpan LongestHandOver = TimeSpan.FromSeconds(1);
+
     // A process that was stopped, or starved: the others may have gone on without it.
     private static readonly TimeSpan LongestAbsence = TimeSpan.FromSeconds(2);
 
@@ -29,6 +32,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private int _size;
     private DateTimeOffset _sizeReadAt;
     private bool _isReady;
+    private bool _isHandingOver;
     private bool _loading;
     private bool _loadAgain;
     private DateTimeOffset? _rebuiltAt;
@@ -50,6 +54,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         Sweep,
         Load,
         CheckLedger,
+        EndHandOver,
     }
 
     private sealed record Loaded(PoolImage Image) : INoSerializationVerificationNeeded;
@@ -86,10 +91,57 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         if (message is Timer.Tick)
             _tickedAt = Now;
 
-        if (_isReady)
+        if (message is HandOver)
+            BeginHandOver();
+        else if (_isHandingOver && message is PoolRequest or PoolQuery or Timer.EndHandOver)
+            HandingOver(message);
+        else if (_isReady)
             Ready(message);
         else
             Starting(message);
+
+        if (_isHandingOver && !(_isReady && _pool.IsAwaited))
+            Context.Stop(Self);
+    }
+
+    /// <summary>
+    /// Nothing more is begun here, and what is under way is brought to its end: the successor would only learn from the
+    /// ledger what came of it, and whoever asked would have to wait for an answer that never comes.
+    /// </summary>
+    private void BeginHandOver()
+    {
+        _isHandingOver = true;
+        Timers.StartSingleTimer(Timer.EndHandOver, Timer.EndHandOver, LongestHandOver);
+        foreach (var (early, sender, _) in _early)
+        {
+            if (early is PoolRequest)
+                sender.Tell(new PoolAnswer.Moved());
+        }
+
+        _early.Clear();
+    }
+
+    private void HandingOver(object message)
+    {
+        switch (message)
+        {
+            case PoolRequest:
+                Sender.Tell(new PoolAnswer.Moved());
+                break;
+
+            // The successor answers what is asked of the pool.
+            case PoolQuery:
+                break;
+
+            case Timer.EndHandOver:
+                _log.Warning("The pool is handed over though not everybody has an answer: what became of their requests, the ledger says.");
+                Context.Stop(Self);
+                break;
+
+            default:
+                Unhandled(message);
+                break;
+        }
     }
 
     /// <summary>What is remembered is as old as the absence, and so is what the ledger was asked before it.</summary>
@@ -384,4 +436,10 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         _log.Warning("The pool could not be read from the ledger, and is tried again: {0}", failed.Cause.Message);
         Timers.StartSingleTimer(Timer.Load, Timer.Load, RetryInterval);
     }
+}
+
+/// <summary>To the pool, from its node: it is to make way for the pool on another one.</summary>
+internal sealed record HandOver : INoSerializationVerificationNeeded
+{
+    public static readonly HandOver Instance = new();
 }

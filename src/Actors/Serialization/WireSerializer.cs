@@ -47,6 +47,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         PoolAnswer.UsageMismatch => "pool/usage-mismatch/v1",
         PoolAnswer.Cleared => "pool/cleared/v1",
         PoolAnswer.Unavailable => "pool/unavailable/v1",
+        PoolAnswer.Moved => "pool/moved/v1",
         PoolQuery.GetDigest => "pool/get-digest/v1",
         PoolQuery.GetBucket => "pool/get-bucket/v1",
         PoolQuery.GetStatus => "pool/get-status/v1",
@@ -211,6 +212,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         "pool/ended/v1" => new PoolAnswer.Ended(Usage(m.Usage)),
         "pool/token-not-found/v1" => new PoolAnswer.TokenNotFound(),
         "pool/usage-mismatch/v1" => new PoolAnswer.UsageMismatch(),
+        "pool/moved/v1" => new PoolAnswer.Moved(),
         "pool/cleared/v1" => new PoolAnswer.Cleared(m.Count),
         "pool/unavailable/v1" => new PoolAnswer.Unavailable(m.OutcomeUnknown),
         _ => throw Unknown(manifest),
@@ -372,7 +374,8 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
         PoolAnswer.Ended a => new Wire.PoolAnswer { Usage = Usage(a.Usage) },
         PoolAnswer.Cleared a => new Wire.PoolAnswer { Count = a.Count },
         PoolAnswer.Unavailable a => new Wire.PoolAnswer { OutcomeUnknown = a.OutcomeUnknown },
-        PoolAnswer.UserAlreadyActive or PoolAnswer.UsageIdReused or PoolAnswer.TokenNotFound or PoolAnswer.UsageMismatch =>
+        PoolAnswer.UserAlreadyActive or PoolAnswer.UsageIdReused or PoolAnswer.TokenNotFound or PoolAnswer.UsageMismatch
+            or PoolAnswer.Moved =>
             new Wire.PoolAnswer(),
         _ => throw new UnreachableException($"{answer}"),
     };

@@ -342,6 +342,74 @@ public sealed class TokenPoolActorSpecs : TestKit
         await ExpectMsgAsync(new PoolAnswer.Unavailable(OutcomeUnknown: true));
     }
 
+    [Fact]
+    public async Task A_pool_that_is_handed_over_brings_to_an_end_what_is_under_way_and_begins_nothing()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(HandOver.Instance);
+        pool.Tell(Activate(2), TestActor);
+        await ExpectMsgAsync<PoolAnswer.Moved>();
+        pool.Tell(new PoolQuery.GetStatus(), TestActor);
+        await HeardAsync(pool);
+        pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(0, 1, 1))));
+        Assert.Equal(Make.Open(0, 1, 1), (await ExpectMsgAsync<PoolAnswer.Granted>()).Usage);
+        await ExpectTerminatedAsync(pool);
+        Assert.False(_tokens.HasMessages);
+    }
+
+    [Fact]
+    public async Task A_pool_that_nobody_waits_for_is_handed_over_at_once()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(HandOver.Instance);
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task A_pool_that_is_handed_over_waits_for_a_second_at_most()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(HandOver.Instance);
+        await HeardAsync(pool);
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.9));
+        ((TestScheduler)Sys.Scheduler).Advance(TimeSpan.FromSeconds(0.1));
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task Who_came_before_the_pool_was_loaded_is_sent_to_its_successor()
+    {
+        _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        pool.Tell(HandOver.Instance);
+        await ExpectMsgAsync<PoolAnswer.Moved>();
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task Who_comes_when_the_pool_is_gone_is_sent_to_its_successor()
+    {
+        Sys.ActorOf(Akka.Actor.Props.Create<StrayRequestsActor>());
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(HandOver.Instance);
+        await ExpectTerminatedAsync(pool);
+        await AwaitAssertAsync(async () =>
+        {
+            pool.Tell(Activate(1), TestActor);
+            await ExpectMsgAsync<PoolAnswer.Moved>(TimeSpan.FromMilliseconds(200));
+        });
+    }
+
     private async Task<(DateTimeOffset AsOf, int Size, DateTimeOffset SizeReadAt)> StampAsync(IActorRef pool)
     {
         var probe = CreateTestProbe();

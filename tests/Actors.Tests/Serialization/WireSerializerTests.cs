@@ -60,6 +60,7 @@ public sealed class WireSerializerTests
         [typeof(PoolAnswer.UsageIdReused)] = Gen.Const((object)new PoolAnswer.UsageIdReused()),
         [typeof(PoolAnswer.Ended)] = AnyUsage.Select(x => (object)new PoolAnswer.Ended(x)),
         [typeof(PoolAnswer.TokenNotFound)] = Gen.Const((object)new PoolAnswer.TokenNotFound()),
+        [typeof(PoolAnswer.Moved)] = Gen.Const((object)new PoolAnswer.Moved()),
         [typeof(PoolAnswer.UsageMismatch)] = Gen.Const((object)new PoolAnswer.UsageMismatch()),
         [typeof(PoolAnswer.Cleared)] = Gen.Int.Select(x => (object)new PoolAnswer.Cleared(x)),
         [typeof(PoolAnswer.Unavailable)] = Gen.Bool.Select(x => (object)new PoolAnswer.Unavailable(x)),
