@@ -14,10 +14,11 @@ namespace TokenManager.Testing;
 public sealed partial class NodeProcess : IAsyncDisposable
 {
     /// <summary>
-    /// The runtime's switch for mapping compiled code twice, once to write and once to run. Off in the harness's nodes: several
-    /// start at once on few processors, and on some virtual machines a mapping takes as long as the compilation.
+    /// What the runtime does not do in the harness's nodes, of which several start at once on few processors: map compiled code
+    /// twice, once to write and once to run, which on some virtual machines takes as long as the compilation; and count in that
+    /// code what would make it better in a process that lives longer.
     /// </summary>
-    public const string WriteXorExecute = "DOTNET_EnableWriteXorExecute";
+    public static IReadOnlyList<string> SwitchedOff { get; } = ["DOTNET_EnableWriteXorExecute", "DOTNET_TieredPGO"];
 
     private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(30);
     private static readonly string[] OwnPrefixes =
@@ -252,7 +253,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         WithoutForeignSettings(start);
-        start.Environment[WriteXorExecute] = "0";
+        foreach (var name in SwitchedOff) start.Environment[name] = "0";
 
         var configuration = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
         {
