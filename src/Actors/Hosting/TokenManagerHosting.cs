@@ -211,6 +211,9 @@ public static class TokenManagerHosting
             // The driver blocks a thread for each statement that a frozen server does not answer: see the node's
             // WorkerThreads.
             MaxPoolSize = JournalConnections,
+            // The next failover needs at once what has been idle since the last one, and the driver would close after five
+            // minutes.
+            MinPoolSize = ConcurrentRecoveries,
         };
 
         // The journal writes in transactions. A node that is paused in the middle of one must not keep the others' writes

@@ -9,6 +9,10 @@ internal sealed class PostgresLedger : SqlLedger
     // More than two are slower: groups get smaller.
     private const int Writers = 2;
     private const int MaxConnections = 20;
+
+    // Two for each kind of call that is grouped. The driver closes what was idle for most of five minutes, in all nodes at
+    // once if they started together; until as many are open again, calls take longer than a lease may be late.
+    private const int KeptConnections = 10;
     private const int LimitInSeconds = 3;
     private const int KeepAliveInSeconds = 10;
     private const int PreparedStatements = 40;
@@ -36,6 +40,7 @@ internal sealed class PostgresLedger : SqlLedger
             CommandTimeout = 0,
             CancellationTimeout = -1,
             KeepAlive = KeepAliveInSeconds,
+            MinPoolSize = KeptConnections,
             MaxPoolSize = MaxConnections,
             MaxAutoPrepare = PreparedStatements,
             NoResetOnClose = true,

@@ -1,0 +1,50 @@
+using Npgsql;
+using TokenManager.Testing;
+
+namespace TokenManager.Service.Tests;
+
+/// <summary>
+/// What a node has opened for bursts of work stays open between them, however soon the driver would close it. It had closed
+/// most of it every five minutes, and leases ended more than a second late in the seconds after that.
+/// </summary>
+public sealed class KeptConnectionsTests
+{
+    private const int Burst = 8;
+    private static readonly TimeSpan SeveralTimesTheDriversInterval = TimeSpan.FromSeconds(4);
+
+    [Fact]
+    public async Task Connections_stay_open_between_bursts()
+    {
+        var database = await (await PrivatePostgres.SharedAsync()).CreateDatabaseAsync();
+        await using var node = await NodeProcess.StartAsync(new NodeSettings
+        {
+            Configuration = new Dictionary<string, string>
+            {
+                ["ConnectionStrings:TokenManager"] = $"{database};Connection Pruning Interval=1;Connection Idle Lifetime=1",
+            },
+        });
+        var caller = new Caller(node);
+        await Task.WhenAll(Enumerable.Range(0, Burst).Select(_ => caller.ActivateAsync(Guid.NewGuid())));
+        var opened = await ConnectionsAsync(database);
+        await Task.Delay(SeveralTimesTheDriversInterval);
+
+        Assert.Superset(opened, await ConnectionsAsync(database));
+        Assert.True(opened.Count > Burst, $"Only {opened.Count} connections were open.");
+    }
+
+    private static async Task<HashSet<int>> ConnectionsAsync(string database)
+    {
+        await using var connection = new NpgsqlConnection($"{database};Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand(
+            """
+            select pid from pg_stat_activity
+            where datname = current_database() and application_name in ('token-manager-ledger', 'token-manager-journal')
+            """,
+            connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        var processes = new HashSet<int>();
+        while (await reader.ReadAsync()) processes.Add(reader.GetInt32(0));
+        return processes;
+    }
+}
