@@ -35,6 +35,8 @@ internal sealed record ComposeService(string Image)
 {
     public ComposeBuild? Build { get; init; }
 
+    public IReadOnlyList<string> Command { get; init; } = [];
+
     public string? Hostname { get; init; }
 
     public string? Restart { get; init; }
