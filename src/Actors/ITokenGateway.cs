@@ -3,24 +3,27 @@ using TokenManager.Actors.Cache;
 namespace TokenManager.Actors;
 
 /// <summary>
-/// The one way into the pool for everything outside it. It Asks nowhere else. Every call ends within the request
-/// time limit, with <c>Unavailable</c> if nobody answered.
+/// The one way into the pool for everything outside it. Every call ends in time, with <c>Unavailable</c> if nobody answered.
 /// </summary>
 public interface ITokenGateway
 {
-    /// <summary>Lends a free token to a user.</summary>
+    /// <summary>Lends a free token to a user, within 4.25 s.</summary>
     /// <param name="userId">Who it is for; not the nil UUID.</param>
     /// <param name="usageId">The caller's idempotency key, or null to have one made.</param>
     /// <param name="cancellationToken">Stops waiting, not the activation.</param>
     Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken);
 
-    /// <summary>Ends the named usage, and no other.</summary>
+    /// <summary>Ends the named usage, and no other, within 4.25 s.</summary>
+    /// <param name="tokenId">The token.</param>
+    /// <param name="usageId">Which of its usages.</param>
+    /// <param name="cancellationToken">Stops waiting, not the release.</param>
     Task<ReleaseResult> ReleaseAsync(Guid tokenId, Guid usageId, CancellationToken cancellationToken);
 
-    /// <summary>Ends every running usage.</summary>
+    /// <summary>Ends every running usage, within 65 s: all that it ended is durable then.</summary>
+    /// <param name="cancellationToken">Stops waiting, not the clear.</param>
     Task<ClearResult> ClearAsync(CancellationToken cancellationToken);
 
-    /// <summary>Reads the whole pool from the ledger, and nothing older than this call.</summary>
+    /// <summary>Reads the whole pool from the ledger, and nothing older than this call, within 10 s.</summary>
     /// <param name="filter">Which tokens the list holds.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     Task<StrongListResult> ReadListAsync(TokenFilter filter, CancellationToken cancellationToken);

@@ -16,8 +16,8 @@ public sealed record PoolStatus(
     public int InFlight { get; init; }
 
     /// <summary>
-    /// When this pool read the ledger for the first time, by its node's clock: for people, not for rules. Null from a
-    /// pool of an older version.
+    /// When this pool read the ledger for the first time, by the database's clock; with its node, it tells one pool from the
+    /// next. Null from a pool of an older version.
     /// </summary>
     public DateTimeOffset? RebuiltAt { get; init; }
 

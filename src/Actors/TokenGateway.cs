@@ -154,13 +154,15 @@ internal sealed class TokenGateway(
     public async Task<ClearResult> ClearAsync(CancellationToken cancellationToken)
     {
         // Asked when the pool is known to be there, and of each pool once.
+        var start = time.GetTimestamp();
         var clears = new List<Task<object?>>();
         var answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
-        while (answer is PoolStatus there)
+        while (answer is PoolStatus there && ClearTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause)
         {
             // To begin it takes no longer than anything else.
-            var request = Limited(new PoolRequest.ClearTokens(), RequestTimeout);
-            clears.Add(AskAsync(pool, request, ClearTimeout, cancellationToken));
+            if (Limited(new PoolRequest.ClearTokens(), RequestTimeout) is not { } request)
+                break;
+            clears.Add(AskAsync(pool, request, left, cancellationToken));
             answer = await AnsweredOrMovedAsync(clears[^1], there, cancellationToken);
             if (answer is PoolAnswer.Moved)
                 answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
@@ -179,8 +181,8 @@ internal sealed class TokenGateway(
     }
 
     /// <returns>
-    /// The pool's answer, or null; if another pool has taken its place meanwhile, that one's status. What a pool that died
-    /// has ended is durable, and in nobody's count.
+    /// The pool's answer, or null; if another pool has taken its place meanwhile, that one's status. What a pool that died,
+    /// or had to make way before it was done, has ended is durable, and in nobody's count.
     /// </returns>
     private async Task<object?> AnsweredOrMovedAsync(Task<object?> clear, PoolStatus asked, CancellationToken cancellationToken)
     {
@@ -249,23 +251,32 @@ internal sealed class TokenGateway(
     /// <summary>
     /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, and a slow one is
     /// not asked the same over and over. What any of the asks brought about counts; that one of them was refused, or could not
-    /// be carried out, is an answer when no other one is open any more. One that was not even begun is as good as none.
+    /// be carried out, is an answer when no other one is open any more. One that was not even begun is as good as none. Nothing
+    /// is asked as long as nobody could say until when somebody waits for it.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         var open = new List<Task<object?>>();
-        var mayHaveBegun = 0;
+        var (mayHaveBegun, isUnknown) = (0, false);
         for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
-            open.Add(AskAsync(pool, request is PoolRequest wish ? Limited(wish, left) : request, left, cancellationToken));
-            mayHaveBegun++;
+            if (Limited(request, left) is { } limited)
+            {
+                open.Add(AskAsync(pool, limited, left, cancellationToken));
+                mayHaveBegun++;
+            }
+
             var pause = Task.Delay(Sooner(left, wait), cancellationToken);
             while (await Task.WhenAny([.. open, pause]) is Task<object?> answered)
             {
                 open.Remove(answered);
                 if (await answered is not { } answer)
+                {
+                    isUnknown = true;
                     continue;
+                }
+
                 if (answer is PoolAnswer.Moved)
                 {
                     mayHaveBegun--;
@@ -274,12 +285,12 @@ internal sealed class TokenGateway(
 
                 if (mayHaveBegun == 1 || !IsRefusal(answer))
                     return answer;
-                if (answer is not PoolAnswer.Unavailable)
+                if (answer is not PoolAnswer.Unavailable(var outcomeUnknown))
                     return await AfterTheOthersAsync(answer, open);
 
-                // Where there were more asks than this one, another may have been carried out.
+                isUnknown |= outcomeUnknown;
                 if (open.Count == 0)
-                    return new PoolAnswer.Unavailable(OutcomeUnknown: true);
+                    return new PoolAnswer.Unavailable(isUnknown);
             }
 
             await pause;
@@ -316,9 +327,15 @@ internal sealed class TokenGateway(
     private static bool IsRefusal(object answer) =>
         answer is PoolAnswer.Unavailable or PoolAnswer.UserAlreadyActive or PoolAnswer.Exhausted;
 
-    // A pool that was asleep meanwhile knows by it that nobody waits.
-    private PoolRequest Limited(PoolRequest request, TimeSpan left) =>
-        request with { NotAfter = cache.DatabaseTimeAt(time.GetElapsedTime(0)) + left };
+    /// <summary>A pool that was asleep meanwhile, or was not there yet, knows by the limit whether anybody still waits.</summary>
+    /// <returns>Null while this node has not heard of the database's time.</returns>
+    private IWireMessage? Limited(IWireMessage request, TimeSpan left)
+    {
+        if (request is not PoolRequest wish)
+            return request;
+
+        return cache.DatabaseTimeAt(time.GetElapsedTime(0)) is { } now ? wish with { NotAfter = now + left } : null;
+    }
 
     private static TimeSpan Sooner(TimeSpan a, TimeSpan b) => a < b ? a : b;
 

@@ -147,6 +147,10 @@ internal static class ApiErrors
         "Method not allowed",
         "This path does not have this method: use one of those named in Allow.");
 
+    /// <summary>Answers every method but POST.</summary>
+    public static Task PostOnlyAsync(HttpContext context) =>
+        (MethodNotAllowed with { Allow = HttpMethods.Post }).ExecuteAsync(context);
+
     public static readonly ApiError Unavailable = new(
         "unavailable",
         StatusCodes.Status503ServiceUnavailable,

@@ -53,8 +53,8 @@ internal static class TokenEndpoints
         tokens.MapPost("/clear", ClearAsync).Describe(Operations.Clear).WithTimeLimit(TimeLimit.ClearPolicy);
 
         // Without these, GET /activate would be taken for the details of a token of that name.
-        tokens.Map("/activate", PostOnly).ExcludeFromDescription();
-        tokens.Map("/clear", PostOnly).ExcludeFromDescription();
+        tokens.Map("/activate", ApiErrors.PostOnlyAsync).ExcludeFromDescription();
+        tokens.Map("/clear", ApiErrors.PostOnlyAsync).ExcludeFromDescription();
     }
 
     private static Task List(HttpContext context, ITokenCache cache)
@@ -192,9 +192,6 @@ internal static class TokenEndpoints
             _ => throw new UnreachableException($"There is no clear result {result}."),
         };
     }
-
-    private static Task PostOnly(HttpContext context) =>
-        (ApiErrors.MethodNotAllowed with { Allow = HttpMethods.Post }).ExecuteAsync(context);
 
     private static TokenFilter? ReadFilter(HttpRequest request)
     {

@@ -26,6 +26,7 @@ public sealed class TokenGatewaySpecs : TestKit
     {
         _pool = CreateTestProbe();
         _cacheActor = CreateTestProbe();
+        _cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
         _gateway = new TokenGateway(
             _pool, _cacheActor, _cache, _ledger, _time, NullLogger<TokenGateway>.Instance);
     }
@@ -206,16 +207,42 @@ public sealed class TokenGatewaySpecs : TestKit
         Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: false), await result);
     }
 
-    [Fact]
-    public async Task A_request_ends_when_none_of_its_asks_could_be_taken()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_request_ends_when_none_of_its_asks_could_be_taken(bool firstIsUnknown)
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
         await RequestAsync<PoolRequest.ActivateToken>();
         var first = _pool.LastSender;
         await RequestAsync<PoolRequest.ActivateToken>();
         Reply(new PoolAnswer.Unavailable(OutcomeUnknown: false));
-        first.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
-        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
+        first.Tell(new PoolAnswer.Unavailable(firstIsUnknown));
+        Assert.Equal(new ActivateResult.Unavailable(firstIsUnknown), await result);
+        Assert.False(_pool.HasMessages);
+    }
+
+    [Fact]
+    public async Task Nothing_is_asked_before_it_can_be_said_until_when_somebody_waits()
+    {
+        var cache = new TokenCache(new TextRenderer());
+        var gateway = new TokenGateway(_pool, _cacheActor, cache, _ledger, _time, NullLogger<TokenGateway>.Instance);
+        var result = gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(300));
+        cache.HeardTime(Make.Start, _time.GetElapsedTime(0));
+        Assert.Equal(Make.Start.AddSeconds(4.25), (await RequestAsync<PoolRequest.ActivateToken>()).NotAfter);
+        Reply(new PoolAnswer.Granted(Make.Open(0, 1, 1)));
+        Assert.Equal(new ActivateResult.Granted(Make.Open(0, 1, 1)), await result);
+    }
+
+    [Fact]
+    public async Task A_request_that_could_not_be_asked_in_time_has_changed_nothing()
+    {
+        var gateway = new TokenGateway(
+            _pool, _cacheActor, new TokenCache(new TextRenderer()), _ledger, _time, NullLogger<TokenGateway>.Instance);
+        var result = gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        _time.Advance(TimeSpan.FromSeconds(4.25));
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: false), await result);
         Assert.False(_pool.HasMessages);
     }
 

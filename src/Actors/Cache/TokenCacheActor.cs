@@ -20,6 +20,9 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
     private static readonly TimeSpan ShortDigestInterval = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan FirstDigestInterval = TimeSpan.FromMilliseconds(50);
 
+    // A question may wait for the pool as long as that is away; what is answered then says nothing of the time in between.
+    private static readonly TimeSpan LongestAnswer = TimeSpan.FromSeconds(6);
+
     private readonly TokenCache _cache;
     private readonly TimeProvider _time;
     private readonly IActorRef _pool;
@@ -96,7 +99,7 @@ internal sealed class TokenCacheActor : UntypedActor, IWithTimers
                 break;
 
             // An answer that comes after that to a later question is from a pool that was away, and knows less.
-            case PoolDigest digest when digest.Round > _answered.Round:
+            case PoolDigest digest when digest.Round > _answered.Round && _time.GetElapsedTime(digest.Round) <= LongestAnswer:
                 Compare(digest);
                 break;
 

@@ -13,7 +13,7 @@ internal sealed class ClusterRegistry(ClusterDatabase database)
     private static readonly TimeSpan Forgotten = TimeSpan.FromDays(1);
 
     /// <summary>How things stand, as a node at this address sees them.</summary>
-    public async Task<ClusterView> ReadAsync(string address, CancellationToken cancellationToken)
+    public async Task<RegisteredCluster> ReadAsync(string address, CancellationToken cancellationToken)
     {
         var rows = await database.QueryAsync(
             """
@@ -28,7 +28,7 @@ internal sealed class ClusterRegistry(ClusterDatabase database)
             cancellationToken,
             address,
             TimeToLive);
-        return new ClusterView(rows[0].Epoch, rows[0].IsAlive, [.. rows.Select(row => row.Other).OfType<RegisteredNode>()]);
+        return new RegisteredCluster(rows[0].Epoch, rows[0].IsAlive, [.. rows.Select(row => row.Other).OfType<RegisteredNode>()]);
     }
 
     /// <summary>

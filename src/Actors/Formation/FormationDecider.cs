@@ -36,7 +36,7 @@ internal static class FormationDecider
     /// For how long this node has been reading without a gap. After an outage of the database everybody looks dead, until
     /// the living have had the time for a sign of life.
     /// </param>
-    public static FormationStep Decide(ClusterView view, string self, IReadOnlyList<string> seeds, TimeSpan watched)
+    public static FormationStep Decide(RegisteredCluster view, string self, IReadOnlyList<string> seeds, TimeSpan watched)
     {
         var members = view.Others.Where(other => other is { IsAlive: true, HasJoined: true }).ToList();
         if (members.Count > 0)

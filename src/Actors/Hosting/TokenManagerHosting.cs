@@ -212,8 +212,10 @@ public static class TokenManagerHosting
             // WorkerThreads.
             MaxPoolSize = JournalConnections,
             // The next failover needs at once what has been idle since the last one, and the driver would close after five
-            // minutes.
+            // minutes, or something on the way would forget.
             MinPoolSize = ConcurrentRecoveries,
+            TcpKeepAlive = true,
+            TcpKeepAliveTime = 30,
         };
 
         // The journal writes in transactions. A node that is paused in the middle of one must not keep the others' writes

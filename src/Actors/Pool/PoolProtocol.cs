@@ -2,7 +2,10 @@ using TokenManager.Actors.Serialization;
 
 namespace TokenManager.Actors.Pool;
 
-/// <summary>What a gateway asks of the pool. Every request may be sent again and then gets the same answer.</summary>
+/// <summary>
+/// What a gateway asks of the pool. Every request may be sent again; all but a clear, which counts what it ended, then get the
+/// same answer.
+/// </summary>
 internal abstract record PoolRequest : IWireMessage
 {
     private PoolRequest() { }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Akka.Actor;
 using Akka.Event;
 using TokenManager.Actors.Ledger;
@@ -26,7 +27,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly TimeProvider _time;
     private readonly IActorRef _tokens;
     private readonly PoolDecider _pool;
-    private readonly Queue<(object Message, IActorRef Sender, TimeSpan At)> _early = [];
+    private readonly List<Early> _early = [];
+    private readonly Dictionary<(Guid UserId, Guid UsageId), Early> _earlyAsks = [];
     private readonly DatabaseTime _databaseTime = new();
     private readonly ILoggingAdapter _log = Context.GetLogger();
     private int _size;
@@ -67,6 +69,16 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private sealed record Failed(Timer Step, Exception Cause) : INoSerializationVerificationNeeded;
 
+    /// <summary>What came before the ledger was read.</summary>
+    private sealed class Early
+    {
+        public required object Message { get; set; }
+
+        public required IActorRef Sender { get; set; }
+
+        public required TimeSpan At { get; set; }
+    }
+
     public ITimerScheduler Timers { get; set; } = null!;
 
     private TimeSpan Now => _time.GetElapsedTime(0);
@@ -80,7 +92,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     {
         _tickedAt = Now;
         Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
-        Timers.StartPeriodicTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
+        SweepLater();
         Load();
     }
 
@@ -90,6 +102,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
             StartAgain();
         if (message is Timer.Tick)
             _tickedAt = Now;
+        if (message is Swept or Failed { Step: Timer.Sweep } || (message is Timer.Sweep && !_isReady))
+            SweepLater();
 
         if (message is HandOver)
             BeginHandOver();
@@ -100,25 +114,30 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         else
             Starting(message);
 
-        if (_isHandingOver && !(_isReady && _pool.IsAwaited))
+        if (_isHandingOver && !_pool.IsAwaited)
             Context.Stop(Self);
     }
 
+    // The singleton's manager starts again what fails, and waits for the end of what it has told to make way.
+    protected override void PreRestart(Exception reason, object message)
+    {
+        if (_isHandingOver)
+            Self.Tell(HandOver.Instance);
+        base.PreRestart(reason, message);
+    }
+
     /// <summary>
-    /// Nothing more is begun here, and what is under way is brought to its end: the successor would only learn from the
+    /// Nothing that comes now is begun here, and what came before is brought to its end: the successor would only learn from the
     /// ledger what came of it, and whoever asked would have to wait for an answer that never comes.
     /// </summary>
     private void BeginHandOver()
     {
         _isHandingOver = true;
         Timers.StartSingleTimer(Timer.EndHandOver, Timer.EndHandOver, LongestHandOver);
-        foreach (var (early, sender, _) in _early)
-        {
-            if (early is PoolRequest)
-                sender.Tell(new PoolAnswer.Moved());
-        }
-
-        _early.Clear();
+        foreach (var early in _early.Where(early => early.Message is PoolRequest))
+            early.Sender.Tell(new PoolAnswer.Moved());
+        _early.RemoveAll(early => early.Message is PoolRequest);
+        _earlyAsks.Clear();
     }
 
     private void HandingOver(object message)
@@ -139,8 +158,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             default:
-                Unhandled(message);
-                break;
+                throw new UnreachableException($"{message}");
         }
     }
 
@@ -171,9 +189,9 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 var status = _pool.StatusAt(Now);
                 _log.Info(
                     "The pool is here and ready: {0} tokens, {1} of them active", status.Total, status.Active);
-                foreach (var (early, sender, at) in _early)
-                    HandleEarly(early, sender, at);
+                _early.ForEach(Handle);
                 _early.Clear();
+                _earlyAsks.Clear();
                 CarryOut();
                 break;
 
@@ -193,12 +211,20 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
             case PoolQuery or Timer.Tick or Timer.Sweep or Swept or Failed:
                 break;
 
+            // Of the asks of one request that have waited for this pool, the last one is enough.
+            case PoolRequest.ActivateToken ask when _earlyAsks.TryGetValue((ask.UserId, ask.UsageId), out var before):
+                before.Sender.Tell(new PoolAnswer.Moved());
+                (before.Message, before.Sender, before.At) = (ask, Sender, Now);
+                break;
+
             case PoolRequest when _early.Count >= _settings.MaxWaiting:
                 Sender.Tell(new PoolAnswer.Unavailable(OutcomeUnknown: false));
                 break;
 
             case PoolRequest or TokenAnswer or LookedUp or Checked:
-                _early.Enqueue((message, Sender, Now));
+                _early.Add(new Early { Message = message, Sender = Sender, At = Now });
+                if (message is PoolRequest.ActivateToken first)
+                    _earlyAsks.Add((first.UserId, first.UsageId), _early[^1]);
                 break;
 
             default:
@@ -207,12 +233,12 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         }
     }
 
-    private void HandleEarly(object message, IActorRef sender, TimeSpan at)
+    private void Handle(Early early)
     {
-        switch (message)
+        switch (early.Message)
         {
             case PoolRequest request:
-                Handle(request, sender, at);
+                Handle(request, early.Sender, early.At);
                 break;
             case TokenAnswer answer:
                 _pool.TokenAnswered(answer, Now);
@@ -224,8 +250,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 LedgerChecked(answers: readAt is not null);
                 break;
             default:
-                Unhandled(message);
-                break;
+                throw new UnreachableException($"{early.Message}");
         }
     }
 
@@ -346,8 +371,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 _pool.ClearTokens(caller);
                 break;
             default:
-                Unhandled(request);
-                break;
+                throw new UnreachableException($"{request}");
         }
     }
 
@@ -396,11 +420,13 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                     break;
 
                 default:
-                    Unhandled(effect);
-                    break;
+                    throw new UnreachableException($"{effect}");
             }
         }
     }
+
+    // One after the other: of two that ran at once, the one that began first could be the last to be heard.
+    private void SweepLater() => Timers.StartSingleTimer(Timer.Sweep, Timer.Sweep, _settings.SweepInterval);
 
     private void CheckLedger() => _ledger.PingAsync(CancellationToken.None).PipeTo(
         Self, success: readAt => new Checked(readAt), failure: _ => new Checked(ReadAt: null));

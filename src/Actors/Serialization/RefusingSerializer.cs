@@ -1,3 +1,4 @@
+using System.Runtime.Serialization;
 using Akka.Actor;
 using Akka.Serialization;
 
@@ -5,7 +6,8 @@ namespace TokenManager.Actors.Serialization;
 
 /// <summary>
 /// Stands where Akka.NET's reflecting fallback would be: a message without a serializer of its own is a defect and is
-/// refused, instead of leaving CLR names on the wire and in the journal.
+/// refused, instead of leaving CLR names on the wire and in the journal. By an exception that costs this message only:
+/// for any other, remoting ends the connection to the node it is for.
 /// </summary>
 internal sealed class RefusingSerializer(ExtendedActorSystem system) : Serializer(system)
 {
@@ -14,8 +16,8 @@ internal sealed class RefusingSerializer(ExtendedActorSystem system) : Serialize
     public override bool IncludeManifest => false;
 
     public override byte[] ToBinary(object obj) =>
-        throw new InvalidOperationException($"{obj.GetType()} has no serializer; bind one before it is sent or stored.");
+        throw new SerializationException($"{obj.GetType()} has no serializer; bind one before it is sent or stored.");
 
     public override object FromBinary(byte[] bytes, Type type) =>
-        throw new InvalidOperationException("Nothing was ever written by this serializer.");
+        throw new SerializationException("Nothing was ever written by this serializer.");
 }

@@ -67,7 +67,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         public bool OutcomeUnknown => Cause is not LedgerUnavailableException { OutcomeUnknown: false };
     }
 
-    private sealed record LeaseOver : INotInfluenceReceiveTimeout
+    private sealed record LeaseOver
     {
         public static readonly LeaseOver Instance = new();
     }
@@ -170,7 +170,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 break;
 
             default:
-                StashUnlessStopping(message);
+                Postpone(message);
                 break;
         }
 
@@ -254,7 +254,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 break;
 
             default:
-                StashUnlessStopping(message);
+                Postpone(message);
                 break;
         }
     }
@@ -300,7 +300,6 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
             case TokenStep.Recover:
                 _log.Debug("{0} is behind its row and recovers", PersistenceId);
-                AnswerFailed(outcomeUnknown: true);
                 Context.Stop(Self);
                 break;
 
@@ -412,37 +411,28 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         Stash.UnstashAll();
     }
 
-    private void StashUnlessStopping(object message)
+    private void Postpone(object message)
     {
-        switch (message)
-        {
-            case StopToken:
-                AnswerFailed(outcomeUnknown: true);
-                Context.Stop(Self);
-                break;
+        // Both are armed again on the way back to idle. What came before the order to stop is done before it.
+        if (message is not (LeaseOver or ReceiveTimeout))
+            Stash.Stash();
+    }
 
-            // Both are armed again on the way back to idle.
-            case LeaseOver or ReceiveTimeout:
-                break;
-
-            default:
-                Stash.Stash();
-                break;
-        }
+    /// <summary>However it ends, it does not leave anybody without an answer.</summary>
+    protected override void PostStop()
+    {
+        AnswerFailed(outcomeUnknown: true);
+        base.PostStop();
     }
 
     // A failed or rejected write may have been made all the same, or may have failed for another token's sake: this
     // incarnation cannot tell, so it ends, and the next one reads what became of it.
-    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr)
-    {
+    protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
         _log.Info("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
-        AnswerFailed(outcomeUnknown: true);
-    }
 
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
         _log.Info("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
-        AnswerFailed(outcomeUnknown: true);
         Context.Stop(Self);
     }
 
@@ -454,7 +444,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     private static TimeSpan Max(TimeSpan a, TimeSpan b) => a > b ? a : b;
 }
 
-/// <summary>Ends an idle token actor; what arrives meanwhile waits in its shard for the next incarnation.</summary>
+/// <summary>Ends a token actor as soon as it has done what it was told before.</summary>
 internal sealed record StopToken : INoSerializationVerificationNeeded
 {
     public static readonly StopToken Instance = new();

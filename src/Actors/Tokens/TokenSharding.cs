@@ -2,7 +2,10 @@ using Akka.Cluster.Sharding;
 
 namespace TokenManager.Actors.Tokens;
 
-/// <summary>How tokens are spread over the cluster. Name and number of shards are stored knowledge: never change them.</summary>
+/// <summary>
+/// How tokens are spread over the cluster. All nodes must agree on the name and the number of shards: they are changed with
+/// all nodes stopped, because in a roll a token would be in two shards.
+/// </summary>
 internal sealed class TokenSharding() : HashCodeMessageExtractor(ShardCount)
 {
     public const string TypeName = "token";

@@ -62,7 +62,7 @@ public sealed record ManagementMessage(string Message);
 /// <param name="InFlight">Activations and releases whose outcome is not known yet.</param>
 /// <param name="Waiting">Requests that wait for anything.</param>
 /// <param name="NextRelease">Seconds until the earliest release that is due; null when none is.</param>
-/// <param name="RebuiltAt">When this pool read the ledger, by its node's clock.</param>
+/// <param name="RebuiltAt">When this pool read the ledger for the first time, by the database's clock.</param>
 /// <param name="Node">The address of the node where the pool is.</param>
 public sealed record PoolFigures(
     int Total,

@@ -17,7 +17,7 @@ internal static class PoolEndpoints
         endpoints.MapPost("/tokens/clear", ClearAsync).WithTimeLimit(TimeLimit.ClearPolicy);
 
         // Without this, GET /tokens/clear would be taken for a token of that name.
-        endpoints.Map("/tokens/clear", PostOnly);
+        endpoints.Map("/tokens/clear", ApiErrors.PostOnlyAsync);
     }
 
     private static async Task<IResult> PoolAsync(HttpContext context, ITokenManagement tokens) =>
@@ -50,9 +50,6 @@ internal static class PoolEndpoints
             var result => throw new UnreachableException($"There is no clear result {result}."),
         };
     }
-
-    private static Task PostOnly(HttpContext context) =>
-        (ApiErrors.MethodNotAllowed with { Allow = HttpMethods.Post }).ExecuteAsync(context);
 
     private static PoolFigures ToContract(PoolStatus status) => new(
         status.Total,

@@ -66,6 +66,23 @@ public sealed class TokenCacheActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task A_question_that_waited_for_the_pool_all_the_time_is_answered_in_vain()
+    {
+        await PrimeAsync();
+        var waited = await QuestionAsync(TimeSpan.FromSeconds(1));
+        _time.Advance(TimeSpan.FromSeconds(7));
+        _databaseTime = Make.Start.AddSeconds(7);
+        TellDigest(waited);
+        await HeardAsync();
+        Assert.Equal(Make.Start.AddSeconds(7), _cache.DatabaseTimeAt(_time.GetElapsedTime(0)));
+
+        _databaseTime = Make.Start.AddSeconds(9);
+        TellDigest(await QuestionAsync(TimeSpan.FromMilliseconds(250)));
+        await AwaitAssertAsync(() =>
+            Assert.Equal(Make.Start.AddSeconds(9), _cache.DatabaseTimeAt(_time.GetElapsedTime(0))));
+    }
+
+    [Fact]
     public async Task A_pool_that_does_not_answer_is_asked_again_soon()
     {
         await _pool.ExpectMsgAsync<PoolQuery.GetDigest>();

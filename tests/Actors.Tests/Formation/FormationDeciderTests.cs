@@ -12,16 +12,16 @@ public sealed class FormationDeciderTests
 
     [Fact]
     public void The_first_node_ever_forms_the_cluster_at_once() =>
-        Assert.Equal(new FormationStep.Form(0), Decide(new ClusterView(0, IsAlive: false, []), TimeSpan.Zero));
+        Assert.Equal(new FormationStep.Form(0), Decide(new RegisteredCluster(0, IsAlive: false, []), TimeSpan.Zero));
 
     [Fact]
     public void A_node_that_was_alone_forms_the_next_cluster_at_once_although_the_last_one_looks_alive() =>
-        Assert.Equal(new FormationStep.Form(7), Decide(new ClusterView(7, IsAlive: true, []), TimeSpan.Zero));
+        Assert.Equal(new FormationStep.Form(7), Decide(new RegisteredCluster(7, IsAlive: true, []), TimeSpan.Zero));
 
     [Fact]
     public void A_living_member_is_asked_to_let_the_node_in()
     {
-        var view = new ClusterView(7, IsAlive: true, [Node(Other, alive: false), Node(Third)]);
+        var view = new RegisteredCluster(7, IsAlive: true, [Node(Other, alive: false), Node(Third)]);
 
         Assert.Equal([Third], Assert.IsType<FormationStep.Join>(Decide(view, Long)).Addresses);
     }
@@ -29,7 +29,7 @@ public sealed class FormationDeciderTests
     [Fact]
     public void A_node_that_is_forming_the_cluster_is_waited_for()
     {
-        var view = new ClusterView(7, IsAlive: true, [Node(Other, joined: false)]);
+        var view = new RegisteredCluster(7, IsAlive: true, [Node(Other, joined: false)]);
 
         Assert.IsType<FormationStep.Wait>(Decide(view, Long));
     }
@@ -45,7 +45,7 @@ public sealed class FormationDeciderTests
     [Fact]
     public void A_cluster_that_just_gave_a_sign_of_life_is_not_replaced()
     {
-        var view = new ClusterView(7, IsAlive: true, [Node(Other, alive: false)]);
+        var view = new RegisteredCluster(7, IsAlive: true, [Node(Other, alive: false)]);
 
         Assert.IsType<FormationStep.Wait>(Decide(view, Long));
     }
@@ -61,7 +61,7 @@ public sealed class FormationDeciderTests
     [Fact]
     public void With_seeds_a_node_never_asks_itself_to_let_it_in()
     {
-        var view = new ClusterView(7, IsAlive: true, [Node(Third)]);
+        var view = new RegisteredCluster(7, IsAlive: true, [Node(Third)]);
 
         var step = FormationDecider.Decide(view, Self, [Self, Other, Third], Long);
 
@@ -74,15 +74,15 @@ public sealed class FormationDeciderTests
     public void A_node_with_TLS_and_one_without_are_never_in_one_cluster(string own, string theirs)
     {
         var self = $"{own}://token-manager@a:4053";
-        var view = new ClusterView(7, IsAlive: true, [Node($"{theirs}://token-manager@b:4053")]);
+        var view = new RegisteredCluster(7, IsAlive: true, [Node($"{theirs}://token-manager@b:4053")]);
 
         Assert.Equal(new FormationStep.StayOut(theirs), FormationDecider.Decide(view, self, [], Long));
         Assert.Equal(new FormationStep.StayOut(theirs), FormationDecider.Decide(view, self, [self], Long));
     }
 
-    private static ClusterView Dead => new(7, IsAlive: false, [Node(Other, alive: false), Node(Third, alive: false)]);
+    private static RegisteredCluster Dead => new(7, IsAlive: false, [Node(Other, alive: false), Node(Third, alive: false)]);
 
-    private static FormationStep Decide(ClusterView view, TimeSpan watched) =>
+    private static FormationStep Decide(RegisteredCluster view, TimeSpan watched) =>
         FormationDecider.Decide(view, Self, [], watched);
 
     private static RegisteredNode Node(string address, bool alive = true, bool joined = true) => new(address, alive, joined);

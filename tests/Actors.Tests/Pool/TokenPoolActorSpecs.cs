@@ -54,6 +54,30 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task Of_several_early_asks_of_one_request_the_last_one_waits_and_the_others_were_not_begun()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var pool = Start();
+        var (first, last) = (CreateTestProbe(), CreateTestProbe());
+        pool.Tell(Activate(1), first);
+        pool.Tell(Activate(1) with { CallerChoseUsageId = true }, last);
+        await first.ExpectMsgAsync<PoolAnswer.Moved>();
+        // It took no place of its own.
+        pool.Tell(Activate(2), TestActor);
+        gate.SetResult();
+        var asks = new[] { await _tokens.ExpectMsgAsync<TokenCommand.Activate>(), await _tokens.ExpectMsgAsync<TokenCommand.Activate>() };
+        foreach (var ask in asks)
+        {
+            var usage = ask.UsageId == Make.Usage(1) ? 1 : 2;
+            pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(usage - 1, 1, usage))));
+        }
+
+        Assert.Equal(Make.Usage(1), (await last.ExpectMsgAsync<PoolAnswer.Granted>()).Usage.UsageId);
+        Assert.Equal(Make.Usage(2), (await ExpectMsgAsync<PoolAnswer.Granted>()).Usage.UsageId);
+        Assert.False(first.HasMessages);
+    }
+
+    [Fact]
     public async Task Early_requests_whose_callers_have_given_up_are_refused_rather_than_carried_out()
     {
         var gate = _ledger.Gate = new TaskCompletionSource();
@@ -92,6 +116,26 @@ public sealed class TokenPoolActorSpecs : TestKit
             await _tokens.ExpectMsgAsync(new TokenCommand.Wake(Make.Token(0)), TimeSpan.FromMilliseconds(200));
         });
         Assert.Equal(1, (await pool.Ask<PoolStatus>(new PoolQuery.GetStatus())).Active);
+    }
+
+    [Fact]
+    public async Task No_sweep_begins_before_the_last_one_has_ended()
+    {
+        var pool = await StartAsync();
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        await AdvanceAsync(pool, _settings.SweepInterval);
+        await AdvanceAsync(pool, _settings.SweepInterval);
+        await AdvanceAsync(pool, _settings.SweepInterval);
+        Assert.Single(Sweeps());
+        _ledger.Gate = null;
+        gate.SetResult();
+        await AwaitAssertAsync(async () =>
+        {
+            await AdvanceAsync(pool, _settings.SweepInterval);
+            Assert.True(Sweeps().Length > 1);
+        });
+
+        string[] Sweeps() => [.. _ledger.Calls.Where(call => call.StartsWith("sweep", StringComparison.Ordinal))];
     }
 
     [Fact]
@@ -392,6 +436,23 @@ public sealed class TokenPoolActorSpecs : TestKit
         pool.Tell(Activate(1), TestActor);
         pool.Tell(HandOver.Instance);
         await ExpectMsgAsync<PoolAnswer.Moved>();
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task A_pool_that_reads_the_ledger_again_when_it_is_handed_over_still_answers_whom_it_had_begun_to_serve()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        Sleep(TimeSpan.FromSeconds(2.5));
+        pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(0, 1, 1))));
+        pool.Tell(HandOver.Instance);
+        await HeardAsync(pool);
+        gate.SetResult();
+        Assert.Equal(Make.Open(0, 1, 1), (await ExpectMsgAsync<PoolAnswer.Granted>()).Usage);
         await ExpectTerminatedAsync(pool);
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.Serialization;
 using System.Text;
 using Akka.Actor;
 using Akka.Hosting;
@@ -112,7 +113,7 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
         Assert.IsType<RefusingSerializer>(serialization.FindSerializerFor(new object()));
         Assert.IsType<RefusingSerializer>(serialization.FindSerializerFor(new { Some = "type" }));
         Assert.IsType<RefusingSerializer>(serialization.FindSerializerFor(new List<int>()));
-        Assert.Throws<InvalidOperationException>(() => serialization.FindSerializerFor(new object()).ToBinary(new object()));
+        Assert.Throws<SerializationException>(() => serialization.FindSerializerFor(new object()).ToBinary(new object()));
     }
 
     [Fact]

@@ -519,14 +519,46 @@ public sealed class TokenActorSpecs : FaultyPersistence
     // ---- stopped
 
     [Fact]
-    public async Task Who_waits_for_a_statement_hears_when_the_actor_is_stopped_that_nobody_knows()
+    public async Task What_came_before_the_order_to_stop_is_done_and_answered_before_it()
     {
         var token = await StartAsync();
         await WatchAsync(token);
         var gate = _ledger.Gate = new TaskCompletionSource();
         token.Tell(Activate(1), TestActor);
         await AwaitAssertAsync(() => Assert.Contains($"open {Make.Usage(1)}", _ledger.Calls));
+        token.Tell(Activate(2), TestActor);
         token.Tell(StopToken.Instance);
+        _ledger.Gate = null;
+        gate.SetResult();
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await ExpectMsgAsync<TokenAnswer.TokenInUse>();
+        await ExpectTerminatedAsync(token);
+    }
+
+    [Fact]
+    public async Task What_came_before_the_order_to_stop_is_answered_though_the_token_only_reads_its_rows_yet()
+    {
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        var token = Start();
+        await WatchAsync(token);
+        await AwaitAssertAsync(() => Assert.Single(_ledger.Calls));
+        token.Tell(Activate(1), TestActor);
+        token.Tell(StopToken.Instance);
+        _ledger.Gate = null;
+        gate.SetResult();
+        await ExpectMsgAsync<TokenAnswer.Activated>();
+        await ExpectTerminatedAsync(token);
+    }
+
+    [Fact]
+    public async Task Who_waits_for_a_statement_hears_when_the_actor_is_stopped_where_it_is_that_nobody_knows()
+    {
+        var token = await StartAsync();
+        await WatchAsync(token);
+        var gate = _ledger.Gate = new TaskCompletionSource();
+        token.Tell(Activate(1), TestActor);
+        await AwaitAssertAsync(() => Assert.Contains($"open {Make.Usage(1)}", _ledger.Calls));
+        Sys.Stop(token);
         await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
         await ExpectTerminatedAsync(token);
         gate.SetResult();

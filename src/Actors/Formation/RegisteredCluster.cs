@@ -4,7 +4,7 @@ namespace TokenManager.Actors.Formation;
 /// <param name="Epoch">Counts the clusters that were ever formed; 0 before the first.</param>
 /// <param name="IsAlive">Some member gave a sign of life lately.</param>
 /// <param name="Others">Nodes of the present cluster at other addresses, dead ones included, but none that left.</param>
-internal sealed record ClusterView(long Epoch, bool IsAlive, IReadOnlyList<RegisteredNode> Others);
+internal sealed record RegisteredCluster(long Epoch, bool IsAlive, IReadOnlyList<RegisteredNode> Others);
 
 /// <summary>A node of the present cluster.</summary>
 /// <param name="Address">Where its actor system is.</param>
