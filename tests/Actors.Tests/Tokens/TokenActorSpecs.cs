@@ -673,6 +673,10 @@ public sealed class TokenActorSpecs : FaultyPersistence
         await probe.ExpectMsgAsync<TokenAnswer.Standing>();
         token.Tell(new TokenCommand.Wake(Token), probe);
         await probe.ExpectMsgAsync<TokenAnswer.Standing>();
+
+        // It answers before it sets its timers.
+        token.Tell(new Identify("all that came before"), probe);
+        await probe.ExpectMsgAsync<ActorIdentity>();
     }
 
     private Task ClosesAsync(int atLeast) => AwaitAssertAsync(() =>
