@@ -258,7 +258,7 @@ internal sealed class TokenGateway(
     {
         var start = time.GetTimestamp();
         var open = new List<Task<object?>>();
-        var (mayHaveBegun, isUnknown) = (0, false);
+        var mayHaveBegun = 0;
         for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = Sooner(wait * 2, LastAskAgain))
         {
             if (Limited(request, left) is { } limited)
@@ -272,11 +272,7 @@ internal sealed class TokenGateway(
             {
                 open.Remove(answered);
                 if (await answered is not { } answer)
-                {
-                    isUnknown = true;
                     continue;
-                }
-
                 if (answer is PoolAnswer.Moved)
                 {
                     mayHaveBegun--;
@@ -285,12 +281,12 @@ internal sealed class TokenGateway(
 
                 if (mayHaveBegun == 1 || !IsRefusal(answer))
                     return answer;
-                if (answer is not PoolAnswer.Unavailable(var outcomeUnknown))
+                if (answer is not PoolAnswer.Unavailable)
                     return await AfterTheOthersAsync(answer, open);
 
-                isUnknown |= outcomeUnknown;
+                // Where there were more asks than this one, another may have been carried out.
                 if (open.Count == 0)
-                    return new PoolAnswer.Unavailable(isUnknown);
+                    return new PoolAnswer.Unavailable(OutcomeUnknown: true);
             }
 
             await pause;
