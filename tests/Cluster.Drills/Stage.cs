@@ -86,7 +86,7 @@ internal sealed class Stage(
     // Of how they saw each other, and of what failed in any drill before: the rest is in the logs of those who ask for them.
     private void SayWhatTheNodesSaid(DateTime since)
     {
-        string[] telling = ["REACHABLE", "SBR", "delayed", "lease", "TokenManager"];
+        string[] telling = ["REACHABLE", "SBR", "delayed", "lease", "warn:", "TokenManager"];
         var from = since.ToString("s", CultureInfo.InvariantCulture);
         foreach (var node in _clusters.SelectMany(cluster => cluster.Nodes))
         {

@@ -12,10 +12,14 @@ public sealed class KeptConnectionsTests
     private const int Burst = 8;
     private static readonly TimeSpan SeveralTimesTheDriversInterval = TimeSpan.FromSeconds(4);
 
-    [Fact]
-    public async Task Connections_stay_open_between_bursts()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Connections_stay_open_between_bursts(bool overSocket)
     {
-        var database = await (await PrivatePostgres.SharedAsync()).CreateDatabaseAsync();
+        var server = await PrivatePostgres.SharedAsync();
+        var database = await server.CreateDatabaseAsync();
+        if (overSocket) database = new NpgsqlConnectionStringBuilder(database) { Host = server.SocketFolder }.ConnectionString;
         await using var node = await NodeProcess.StartAsync(new NodeSettings
         {
             Configuration = new Dictionary<string, string>

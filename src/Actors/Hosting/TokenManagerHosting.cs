@@ -214,9 +214,14 @@ public static class TokenManagerHosting
             // The next failover needs at once what has been idle since the last one, and the driver would close after five
             // minutes, or something on the way would forget.
             MinPoolSize = ConcurrentRecoveries,
-            TcpKeepAlive = true,
-            TcpKeepAliveTime = 30,
         };
+
+        // The driver does not connect over a Unix socket that is to be kept alive.
+        if (!IsUnixSocket(settings.Host))
+        {
+            settings.TcpKeepAlive = true;
+            settings.TcpKeepAliveTime = 30;
+        }
 
         // The journal writes in transactions. A node that is paused in the middle of one must not keep the others' writes
         // to the same tokens waiting until it goes on.
@@ -224,6 +229,9 @@ public static class TokenManagerHosting
             $"{settings.Options} -c idle_in_transaction_session_timeout=1000 -c lock_timeout=2500".TrimStart();
         return settings.ConnectionString;
     }
+
+    // As the driver tells them: a folder, or a name in the abstract namespace.
+    private static bool IsUnixSocket(string? host) => host is not null && (host.StartsWith('/') || host.StartsWith('@'));
 
     private static AkkaConfigurationBuilder AddTokens(this AkkaConfigurationBuilder builder) => builder
         .WithShardRegion<TokenActor>(

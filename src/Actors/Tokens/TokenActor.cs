@@ -428,16 +428,16 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     // A failed or rejected write may have been made all the same, or may have failed for another token's sake: this
     // incarnation cannot tell, so it ends, and the next one reads what became of it.
     protected override void OnPersistFailure(Exception cause, object @event, long sequenceNr) =>
-        _log.Info("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        _log.Warning("{0} could not journal {1} and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
 
     protected override void OnPersistRejected(Exception cause, object @event, long sequenceNr)
     {
-        _log.Info("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
+        _log.Warning("{0} had {1} rejected and recovers: {2}", PersistenceId, @event.GetType().Name, cause.Message);
         Context.Stop(Self);
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
-        _log.Info("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
+        _log.Warning("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
 
     private static TimeSpan NextRetry(TimeSpan retry) => retry * 2 < LastRetry ? retry * 2 : LastRetry;
 
