@@ -256,7 +256,8 @@ public static class TokenManagerHosting
                 resolver.GetService<TimeProvider>(),
                 registry.Get<TokenActor>()),
             new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
-        .WithActors((system, _) => system.ActorOf(Props.Create<StrayRequestsActor>(), "stray-requests"));
+        .WithActors((system, registry) => system.ActorOf(
+            StrayRequestsActor.Props(registry.Get<TokenActor>()), "stray-requests"));
 
     private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
         .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(

@@ -1,7 +1,9 @@
 using System.Data.Common;
+using Akka.Actor;
 using Microsoft.Data.Sqlite;
 using Npgsql;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tokens;
 using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Failpoints;
@@ -140,6 +142,27 @@ public abstract class FailpointSpecs
         {
             await EndedOnceAsync(first, store, grant, EndReason.Expired);
         }
+    }
+
+    // Asks of the pool, which waits a second before it asks again, and all the longer before it believes a refusal.
+    [Fact]
+    public async Task What_waits_for_a_token_that_ends_is_done_by_its_next_incarnation()
+    {
+        var store = await CreateStoreAsync();
+        var lease = TimeSpan.FromMinutes(2);
+        await using var node = await InProcessNode.StartAsync(
+            store, lease, new Failpoint(Boundary.ReleaseJournaled, Fate.StepReportsFailure));
+        var grant = Assert.IsType<ActivateResult.Granted>(
+            await node.Gateway.ActivateAsync(Guid.NewGuid(), Guid.NewGuid(), CancellationToken.None)).Usage;
+        var next = new TokenCommand.Activate(grant.TokenId, Guid.NewGuid(), Guid.NewGuid(), lease);
+
+        var ends = node.Tokens.Ask<TokenAnswer>(
+            new TokenCommand.Release(grant.TokenId, grant.UsageId, EndReason.Released), Soon);
+        var waits = node.Tokens.Ask<TokenAnswer>(next, Soon);
+
+        Assert.IsType<TokenAnswer.Failed>(await ends);
+        var usage = Assert.IsType<TokenAnswer.Activated>(await waits).Row.Usage;
+        Assert.Equal((next.UsageId, 2L), (usage.UsageId, usage.Fence));
     }
 
     private async Task IsWholeAsync(InProcessNode node, Store store, Guid user, Guid usageId)

@@ -6,6 +6,7 @@ using TokenManager.Actors.Cache;
 using TokenManager.Actors.Hosting;
 using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Tests.Model;
+using TokenManager.Actors.Tokens;
 using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Failpoints;
@@ -18,6 +19,8 @@ internal sealed class InProcessNode : IAsyncDisposable
     private InProcessNode(ServiceProvider services) => _services = services;
 
     public ITokenGateway Gateway => _services.GetRequiredService<ITokenGateway>();
+
+    public IActorRef Tokens => _services.GetRequiredService<IReadOnlyActorRegistry>().Get<TokenActor>();
 
     public ITokenCache Cache => _services.GetRequiredService<ITokenCache>();
 
