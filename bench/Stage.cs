@@ -48,7 +48,7 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
         Assembly = NodeProcess.BuiltAssembly,
         Configuration = new Dictionary<string, string>(settings.Configuration) { ["TokenManager:Management:Url"] = "http://127.0.0.1:0" },
         Environment = new Dictionary<string, string?>(
-            [.. settings.Environment, .. NodeProcess.SwitchedOff.Select(name => KeyValuePair.Create<string, string?>(name, null))]),
+            [.. settings.Environment, .. NodeProcess.RuntimeSettings.Keys.Select(name => KeyValuePair.Create<string, string?>(name, null))]),
     };
 
     /// <summary>Lets something end with the stage, the last first.</summary>

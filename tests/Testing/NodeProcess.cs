@@ -14,11 +14,19 @@ namespace TokenManager.Testing;
 public sealed partial class NodeProcess : IAsyncDisposable
 {
     /// <summary>
-    /// What the runtime does not do in the harness's nodes, of which several start at once on few processors: map compiled code
-    /// twice, once to write and once to run, which on some virtual machines takes as long as the compilation; and count in that
-    /// code what would make it better in a process that lives longer.
+    /// How the runtime of the harness's nodes, of which several start at once on few processors and none lives long, is told
+    /// apart from a user's: it does not map compiled code twice, once to write and once to run, which on some virtual machines
+    /// takes as long as the compilation; it neither counts what would make code better in a longer life nor compiles it again
+    /// for that; and it collects garbage without a thread of its own. tests/test.runsettings tells the tests' hosts the same,
+    /// but for the threshold.
     /// </summary>
-    public static IReadOnlyList<string> SwitchedOff { get; } = ["DOTNET_EnableWriteXorExecute", "DOTNET_TieredPGO"];
+    public static IReadOnlyDictionary<string, string> RuntimeSettings { get; } = new Dictionary<string, string>
+    {
+        ["DOTNET_EnableWriteXorExecute"] = "0",
+        ["DOTNET_TieredPGO"] = "0",
+        ["DOTNET_TC_CallCountThreshold"] = "7FFF",
+        ["DOTNET_gcConcurrent"] = "0",
+    };
 
     private static readonly TimeSpan DefaultDeadline = TimeSpan.FromSeconds(30);
     private static readonly string[] OwnPrefixes =
@@ -253,7 +261,7 @@ public sealed partial class NodeProcess : IAsyncDisposable
             RedirectStandardError = true,
         };
         WithoutForeignSettings(start);
-        foreach (var name in SwitchedOff) start.Environment[name] = "0";
+        foreach (var (name, value) in RuntimeSettings) start.Environment[name] = value;
 
         var configuration = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase)
         {

@@ -9,12 +9,13 @@ namespace TokenManager.Actors.Tests.Model;
 internal sealed class LedgerModel
 {
     private readonly Dictionary<Guid, Usage> _rows = [];
+    private readonly List<Usage> _open = [];
 
     public DateTimeOffset Now { get; set; } = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     public IReadOnlyCollection<Usage> Rows => _rows.Values;
 
-    public IEnumerable<Usage> OpenRows => _rows.Values.Where(usage => usage.IsOpen);
+    public IReadOnlyList<Usage> OpenRows => _open;
 
     public OpenResult Open(OpenUsage request)
     {
@@ -32,6 +33,7 @@ internal sealed class LedgerModel
         var opened = new Usage(
             request.UsageId, request.TokenId, request.UserId, request.Fence, Now, Now + request.Lease, End: null);
         _rows.Add(opened.UsageId, opened);
+        _open.Add(opened);
         return new OpenResult.Found(RowOf(opened));
     }
 
@@ -46,6 +48,7 @@ internal sealed class LedgerModel
 
         var closed = usage with { End = new UsageEnd(Now, request.Reason) };
         _rows[usage.UsageId] = closed;
+        _open.Remove(usage);
         return new CloseResult.Closed(closed);
     }
 

@@ -60,12 +60,20 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     [Fact]
     public async Task A_token_recovers_while_something_else_writes()
     {
+        await PrimedAsync();
         await using var other = new SqliteConnection($"Data Source={_folder.File("node.db")}");
         await other.OpenAsync();
         await using var transaction = other.BeginTransaction();
         var recovered = new TaskCompletionSource();
         Sys.ActorOf(Props.Create(() => new Recovering(recovered)));
         await recovered.Task.WaitAsync(InTime);
+    }
+
+    private async Task<ITokenCache> PrimedAsync()
+    {
+        var cache = _host.Services.GetRequiredService<ITokenCache>();
+        await Eventually.Async(() => cache.IsPrimed, InTime, () => string.Join('\n', _errors));
+        return cache;
     }
 
     // As a client does: a cold node on a busy machine may say that it does not know yet.
@@ -87,8 +95,7 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     public async Task A_whole_life_of_tokens_needs_nothing_that_the_journal_refuses_and_warns_of_nothing()
     {
         var gateway = _host.Services.GetRequiredService<ITokenGateway>();
-        var cache = _host.Services.GetRequiredService<ITokenCache>();
-        await Eventually.Async(() => cache.IsPrimed, InTime, () => string.Join('\n', _errors));
+        var cache = await PrimedAsync();
         var grants = new List<Usage>();
         for (var user = 1; user <= 5; user++)
             grants.Add(await GrantAsync(gateway, user));

@@ -403,7 +403,7 @@ public sealed class TokenDeciderTests
 
         private void Check()
         {
-            Assert.True(_ledger.OpenRows.Count() <= 1);
+            Assert.True(_ledger.OpenRows.Count <= 1);
             Assert.Equal(Enumerable.Range(1, _ledger.Rows.Count).Select(n => (long)n), _ledger.Rows.Select(r => r.Fence).Order());
             Assert.Equal(_journal, _ledger.Rows.OrderBy(row => row.Fence).SelectMany(Events).Take(_journal.Count));
             Assert.All(_ledger.Rows, row => Assert.True(row.End is null || row.End.At >= row.StartedAt));
