@@ -256,8 +256,8 @@ public static class TokenManagerHosting
                 resolver.GetService<TimeProvider>(),
                 registry.Get<TokenActor>()),
             new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
-        .WithActors((system, registry) => system.ActorOf(
-            StrayRequestsActor.Props(registry.Get<TokenActor>()), "stray-requests"));
+        .WithActors((system, registry, resolver) => system.ActorOf(
+            StrayRequestsActor.Props(registry.Get<TokenActor>(), resolver.GetService<TimeProvider>()), "stray-requests"));
 
     private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
         .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(

@@ -437,7 +437,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
     }
 
     protected override void OnRecoveryFailure(Exception reason, object? message = null) =>
-        _log.Warning("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
+        _log.Info("{0} could not recover, and tries again when it is needed: {1}", PersistenceId, reason.Message);
 
     private static TimeSpan NextRetry(TimeSpan retry) => retry * 2 < LastRetry ? retry * 2 : LastRetry;
 

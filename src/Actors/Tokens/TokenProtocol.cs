@@ -6,10 +6,7 @@ namespace TokenManager.Actors.Tokens;
 /// <summary>What a token actor can be told. The token id is all that sharding reads.</summary>
 internal abstract record TokenCommand(Guid TokenId) : IWireMessage
 {
-    /// <summary>How often a command is sent to a token's next incarnation because one ended before it came to it.</summary>
-    public const int MostRedeliveries = 3;
-
-    /// <summary>How often that was done on this node; it is not sent along.</summary>
+    /// <summary>How often it was sent again on this node because its token's incarnation ended before it; it is not sent along.</summary>
     public int Redeliveries { get; init; }
 
     /// <summary>Lend the token. Sent again with the same usage id, it has the same effect and the same answer.</summary>

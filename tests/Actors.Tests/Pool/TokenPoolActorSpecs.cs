@@ -459,7 +459,7 @@ public sealed class TokenPoolActorSpecs : TestKit
     [Fact]
     public async Task Who_comes_when_the_pool_is_gone_is_sent_to_its_successor()
     {
-        Sys.ActorOf(StrayRequestsActor.Props(_tokens));
+        Sys.ActorOf(StrayRequestsActor.Props(_tokens, _time));
         var pool = await StartAsync();
         Watch(pool);
         pool.Tell(HandOver.Instance);
