@@ -3,6 +3,7 @@ using System.Text;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
+using TokenManager.Testing;
 using Xunit.Abstractions;
 
 namespace TokenManager.Actors.Tests;
@@ -11,6 +12,7 @@ namespace TokenManager.Actors.Tests;
 /// Every order of steps of two incarnations of one token actor and two pools, over one ledger row and one journal, with
 /// the real decisions: an incarnation may die, an answer may be lost, the lease may end between any two steps.
 /// </summary>
+[Collection(LongestFirst.Prefix + "interleavings")]
 public sealed class InterleavingTests(ITestOutputHelper output)
 {
     [Fact]

@@ -5,6 +5,7 @@ using static TokenManager.Crash.Tests.Registered;
 namespace TokenManager.Crash.Tests;
 
 /// <summary>Nodes of one cluster that lose their database, one alone or all together.</summary>
+[Collection(LongestFirst.Prefix + "database lost")]
 public sealed class DatabaseLossTests
 {
     /// <summary>Who alone gives no sign of life for as long as this is put out.</summary>

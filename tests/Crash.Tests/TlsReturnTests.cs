@@ -4,6 +4,7 @@ using TokenManager.Testing;
 namespace TokenManager.Crash.Tests;
 
 /// <summary>A member that comes back as somebody else, while the others still reckon with it.</summary>
+[Collection(LongestFirst.Prefix + "a member returns")]
 public sealed class TlsReturnTests : TlsNodes
 {
     [Fact]

@@ -22,7 +22,8 @@ public abstract class ExpiryBehaviour<TStore>(TimeSpan latest, ITestOutputHelper
     [Fact]
     public async Task A_hundred_leases_that_end_together_end_in_time_and_never_early()
     {
-        await using var node = await StartAsync(100);
+        await using var node = await NodeProcess.StartAsync(await new TStore().NewAsync(
+            ("TokenManager:Pool:Lease", Lease.ToString()), ("TokenManager:Pool:Size", "100")));
         var caller = new Caller(node);
 
         await AssertAllExpireInTimeAsync(caller, await ActivateAsync(caller, 100));
@@ -30,30 +31,8 @@ public abstract class ExpiryBehaviour<TStore>(TimeSpan latest, ITestOutputHelper
         await AssertAllExpireInTimeAsync(caller, await ActivateAsync(caller, 100));
     }
 
-    [Fact]
-    public async Task After_its_lease_a_key_is_refused_its_user_is_served_and_its_release_says_expired()
-    {
-        await using var node = await StartAsync(1);
-        var caller = new Caller(node);
-        var user = Guid.NewGuid();
-        var grant = await caller.ActivateAsync(user, Guid.NewGuid());
-        await Eventually.Async(async () => await caller.ActiveCountAsync() == 0, Patience);
-
-        (await caller.TryActivateAsync(user, grant.UsageId)).AssertRefused("idempotency_key_reused");
-        (await caller.TryReleaseAsync(grant.TokenId, grant.UsageId)).AssertRefused("usage_ended");
-
-        var next = await caller.ActivateAsync(user);
-        Assert.True(next.Fence > grant.Fence);
-        Assert.NotEqual(grant.UsageId, next.UsageId);
-        (await caller.TryActivateAsync(user, grant.UsageId)).AssertRefused("idempotency_key_reused");
-        (await caller.TryActivateAsync(Guid.NewGuid(), grant.UsageId)).AssertRefused("idempotency_key_reused");
-    }
-
     private static Task<Grant[]> ActivateAsync(Caller caller, int count) =>
         Task.WhenAll(Enumerable.Range(0, count).Select(_ => caller.ActivateAsync(Guid.NewGuid())));
-
-    private static async Task<NodeProcess> StartAsync(int size) => await NodeProcess.StartAsync(await new TStore().NewAsync(
-        ("TokenManager:Pool:Lease", Lease.ToString()), ("TokenManager:Pool:Size", $"{size}")));
 
     private async Task AssertAllExpireInTimeAsync(Caller caller, Grant[] grants)
     {

@@ -14,7 +14,7 @@ namespace TokenManager.Service.Tests;
 public sealed class FuzzTests(ITestOutputHelper output)
 {
     private const string CountVariable = "TOKEN_MANAGER_FUZZ_REQUESTS";
-    private const int DefaultCount = 5_000;
+    private const int DefaultCount = 2_500;
     private const int Seed = 20261;
     private const int Connections = 16;
 

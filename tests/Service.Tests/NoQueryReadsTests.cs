@@ -13,7 +13,7 @@ namespace TokenManager.Service.Tests;
 /// </summary>
 public sealed class NoQueryReadsTests(ITestOutputHelper output)
 {
-    private const int Rounds = 1000;
+    private const int Rounds = 250;
 
     [Fact]
     public async Task List_and_details_run_no_query()

@@ -1,3 +1,3 @@
 namespace TokenManager.Service.Tests;
 
-public sealed class PostgresEvictionBehaviourTests : EvictionBehaviour<PostgresStore>;
+public sealed class PostgresEvictionBehaviourTests(EvictingNode<PostgresStore> evicting) : EvictionBehaviour<PostgresStore>(evicting);

@@ -1,3 +1,3 @@
 namespace TokenManager.Service.Tests;
 
-public sealed class SqliteEvictionBehaviourTests : EvictionBehaviour<SqliteStore>;
+public sealed class SqliteEvictionBehaviourTests(EvictingNode<SqliteStore> evicting) : EvictionBehaviour<SqliteStore>(evicting);

@@ -1,3 +1,6 @@
+using TokenManager.Testing;
+
 namespace TokenManager.Service.Tests;
 
+[Collection(LongestFirst.Prefix + "restarts on SQLite")]
 public sealed class SqliteRestartBehaviourTests : RestartBehaviour<SqliteStore>;

@@ -10,10 +10,12 @@ using Xunit.Abstractions;
 namespace TokenManager.Actors.Tests.Cache;
 
 /// <summary>Three nodes, as the product puts them together, on one PostgreSQL, and a network that loses messages.</summary>
+[Collection(LongestFirst.Prefix + "many nodes")]
 public sealed class ManyNodesSpecs(ITestOutputHelper output)
 {
     private const int Tokens = 300;
     private const int Rounds = 10;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(5);
 
     [Theory]
     [InlineData(0.3, 0.0, 3)]
@@ -107,9 +109,11 @@ public sealed class ManyNodesSpecs(ITestOutputHelper output)
 
     private static List<string> Active(ITokenCache cache) => Items(cache, TokenFilter.Active);
 
-    private static List<string> Items(ITokenCache cache, TokenFilter filter)
+    private static List<string> Items(ITokenCache cache, TokenFilter filter) => Items(cache.List(filter).Body);
+
+    private static List<string> Items(ReadOnlyMemory<byte> body)
     {
-        var text = Encoding.UTF8.GetString(cache.List(filter).Body.Span);
+        var text = Encoding.UTF8.GetString(body.Span);
         return [.. text[1..text.IndexOf(']', StringComparison.Ordinal)].Split(',', StringSplitOptions.RemoveEmptyEntries)];
     }
 
@@ -118,24 +122,30 @@ public sealed class ManyNodesSpecs(ITestOutputHelper output)
     {
         var seen = new long[Tokens];
         var proven = "";
+        ReadOnlyMemory<byte> looked = default;
         while (!done.IsCancellationRequested)
         {
             var asOf = cache.AsOf!;
             Assert.True(string.CompareOrdinal(proven, asOf) <= 0, $"{proven} before {asOf}");
             proven = asOf;
-            var items = Items(cache, TokenFilter.All);
-            Assert.Equal(Tokens, items.Count);
-            foreach (var item in items)
-            {
-                var (ordinal, fence) = (item.Split(':')[0], item.Split(':')[1]);
-                var version = TokenView.VersionOf(
-                    long.Parse(fence.TrimEnd('+'), CultureInfo.InvariantCulture), fence.EndsWith('+'));
-                ref var known = ref seen[int.Parse(ordinal, CultureInfo.InvariantCulture)];
-                Assert.True(version >= known, $"{item} after version {known}");
-                known = version;
-            }
+            var body = cache.List(TokenFilter.All).Body;
+            if (!body.Equals(looked)) NeverGoesBack(Items(body), seen);
+            looked = body;
+            await Task.Delay(Pause, CancellationToken.None);
+        }
+    }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(5), CancellationToken.None);
+    private static void NeverGoesBack(List<string> items, long[] seen)
+    {
+        Assert.Equal(Tokens, items.Count);
+        foreach (var item in items)
+        {
+            var (ordinal, fence) = (item.Split(':')[0], item.Split(':')[1]);
+            var version = TokenView.VersionOf(
+                long.Parse(fence.TrimEnd('+'), CultureInfo.InvariantCulture), fence.EndsWith('+'));
+            ref var known = ref seen[int.Parse(ordinal, CultureInfo.InvariantCulture)];
+            Assert.True(version >= known, $"{item} after version {known}");
+            known = version;
         }
     }
 }

@@ -221,6 +221,7 @@ public abstract class FailpointSpecs
     }
 }
 
+[Collection(LongestFirst.Prefix + "failpoints on PostgreSQL")]
 public sealed class PostgresFailpointSpecs : FailpointSpecs
 {
     private protected override async Task<Store> CreateStoreAsync() =>

@@ -4,6 +4,7 @@ using TokenManager.Testing;
 namespace TokenManager.Actors.Tests.Ledger;
 
 /// <summary>What callers see while the server is frozen, stopped or killed. Each test has a server of its own.</summary>
+[Collection(LongestFirst.Prefix + "outages")]
 public sealed class PostgresOutageTests : IAsyncLifetime
 {
     private static readonly TimeSpan AtMost = TimeSpan.FromSeconds(4.5);

@@ -10,6 +10,7 @@ using Xunit.Abstractions;
 namespace TokenManager.Node.Tests.Management;
 
 /// <summary>The management API and the terminal's commands on a live cluster of three nodes on one PostgreSQL.</summary>
+[Collection(LongestFirst.Prefix + "three nodes")]
 public sealed class ThreeNodesTests(ITestOutputHelper output) : IAsyncLifetime
 {
     private const int Tokens = 30;

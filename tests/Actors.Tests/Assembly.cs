@@ -1,0 +1,1 @@
+[assembly: TestCollectionOrderer("TokenManager.Testing.LongestFirst", "TokenManager.Testing")]

@@ -1,0 +1,3 @@
+namespace TokenManager.Service.Tests;
+
+public sealed class PostgresEndedLeaseBehaviourTests : EndedLeaseBehaviour<PostgresStore>;
