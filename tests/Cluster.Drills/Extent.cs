@@ -2,7 +2,7 @@ namespace TokenManager.Cluster.Drills;
 
 /// <summary>How much of each drill: the whole of it, or as much as there is time for.</summary>
 /// <param name="Kills">How often the node with the pool is killed.</param>
-/// <param name="KillsOfTwo">How often the one or the other node of a cluster of two is killed, in turn.</param>
+/// <param name="KillsOfTwo">How often the one or the other node of a cluster of two is killed, each twice in a row.</param>
 /// <param name="Freeze">How long a node is frozen.</param>
 /// <param name="Partition">How long the network is cut.</param>
 /// <param name="Propagations">How many changes are followed to the other nodes.</param>
@@ -13,7 +13,7 @@ internal sealed record Extent(
 {
     public static Extent Full { get; } = new(
         Kills: 10,
-        KillsOfTwo: 10,
+        KillsOfTwo: 12,
         Freeze: TimeSpan.FromSeconds(60),
         Partition: TimeSpan.FromSeconds(60),
         Propagations: 1000,

@@ -40,7 +40,7 @@ internal sealed record Kill(
         // Who was told nothing certain asks again with the same key, and is told what became of it.
         var uncertain = calls.Where(call => call.Kind is CallKind.Activate && call.HasFailed).ToList();
         var retries = await Task.WhenAll(uncertain.Select((call, i) =>
-            cluster.Nodes[survivors[i % survivors.Length]].Client.ActivateAsync(call.User, call.Key)));
+            SettleAsync(cluster.Nodes[survivors[i % survivors.Length]], call, killed, FailoverBound * stage.Extent.Slack)));
         victim.Relaunch();
         await cluster.FormedAsync();
         var settlement = await Settlement.ReadAsync(cluster, load);
@@ -59,7 +59,7 @@ internal sealed record Kill(
             reads.Count(call => call.HasFailed),
             reads.Slowest().TotalSeconds,
             calls.Count(call => call.Verdict is Verdict.Wrong),
-            retries.Count(reply => reply.Status is not System.Net.HttpStatusCode.OK && reply.Code is not "idempotency_key_reused"),
+            retries.Count(reply => !IsSettled(reply)),
             settlement.Acknowledged,
             settlement.Lost,
             settlement.Violations.Count,
@@ -75,6 +75,20 @@ internal sealed record Kill(
         foreach (var call in calls.Where(call => call.Verdict is Verdict.Wrong)) stage.Say($"no rule allows {call}");
         return kill;
     }
+
+    // The token may have been on the node that was killed: its answer is to be had once it has moved, within the same bound.
+    private static async Task<Reply> SettleAsync(ClusterNode survivor, Call call, Moment killed, double bound)
+    {
+        while (true)
+        {
+            var reply = await survivor.Client.ActivateAsync(call.User, call.Key);
+            if (IsSettled(reply) || killed.Elapsed.TotalSeconds > bound) return reply;
+            await Task.Delay(TimeSpan.FromMilliseconds(100));
+        }
+    }
+
+    private static bool IsSettled(Reply reply) =>
+        reply.Status is System.Net.HttpStatusCode.OK || reply.Code is "idempotency_key_reused";
 
     /// <summary>Reports any number of kills together.</summary>
     public static void Report(Stage stage, Drill drill, IReadOnlyList<Kill> kills)

@@ -9,8 +9,9 @@ internal static class TwoDrill
     {
         var cluster = await stage.StartAsync(Place.OnLoopback(2), overSocket: false);
         var kills = new List<Kill>();
+        // Each twice in a row: once it has the pool, and the next time the other has it.
         while (kills.Count < stage.Extent.KillsOfTwo)
-            kills.Add(await Kill.DoAsync(stage, cluster, cluster.Nodes[kills.Count % 2]));
+            kills.Add(await Kill.DoAsync(stage, cluster, cluster.Nodes[kills.Count / 2 % 2]));
         await stage.EndAsync(cluster);
         Kill.Report(stage, Drill, kills);
     }

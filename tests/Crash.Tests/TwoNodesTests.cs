@@ -14,7 +14,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     public async Task Two_nodes_that_race_for_the_same_users_never_let_anything_be_held_twice()
     {
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = Strangers(database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1)));
+        var settings = Strangers.Of(database.Node(400, TimeSpan.FromSeconds(2), sweep: TimeSpan.FromSeconds(1)));
         await using var first = NodeProcess.Launch(settings);
         await using var second = NodeProcess.Launch(settings);
         await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
@@ -88,7 +88,7 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
     {
         var lease = TimeSpan.FromSeconds(2);
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = Strangers(database.Node(30, lease, sweep: TimeSpan.FromSeconds(1)));
+        var settings = Strangers.Of(database.Node(30, lease, sweep: TimeSpan.FromSeconds(1)));
         await using var first = NodeProcess.Launch(settings);
         await using var second = NodeProcess.Launch(settings);
         await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
@@ -132,42 +132,6 @@ public sealed class TwoNodesTests(ITestOutputHelper output)
         await AgreeAsync(database, [first, second]);
     }
 
-    [Fact]
-    public async Task A_token_that_came_back_to_a_node_that_had_it_before_is_still_good_after_a_restart()
-    {
-        using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var settings = Strangers(database.Node(1, TimeSpan.FromMinutes(2)));
-        await using var first = NodeProcess.Launch(settings);
-        await using var second = NodeProcess.Launch(settings);
-        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
-        foreach (var node in (NodeProcess[])[first, second, first, second, first])
-        {
-            var grant = await node.ActivateAsync(Guid.NewGuid());
-            Assert.True(grant.Status is HttpStatusCode.OK, $"{grant}\n{node.Tail()}");
-            var release = await node.ReleaseAsync(grant.Grant.TokenId, grant.Grant.UsageId);
-            Assert.True(release.Status is HttpStatusCode.OK, $"{release}\n{node.Tail()}");
-        }
-
-        await first.KillAsync();
-        first.Relaunch();
-        await first.WaitReadyAsync();
-
-        var again = await first.ActivateAsync(Guid.NewGuid());
-        Assert.True(again.Status is HttpStatusCode.OK, $"{again}\n{first.Tail()}");
-        Assert.Equal(6, again.Grant.Fence);
-        var rows = await database.ReadRowsAsync();
-        Audit.NothingWasHeldTwice(rows);
-        Audit.TheJournalAgrees(rows, await database.ReadJournalAsync());
-    }
-
     private async Task AgreeAsync(Database database, IReadOnlyList<NodeProcess> nodes) => output.WriteLine(
         $"all nodes agree with the ledger after {(await Nodes.AgreeWithAsync(database, nodes)).TotalMilliseconds:0} ms");
-
-    // Each a cluster of one, although they could find each other.
-    private static NodeSettings Strangers(NodeSettings settings) => settings with
-    {
-        Configuration = settings.Configuration
-            .Append(KeyValuePair.Create("TokenManager:Cluster:Discovery", "None"))
-            .ToDictionary(),
-    };
 }
