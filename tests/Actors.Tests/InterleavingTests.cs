@@ -245,20 +245,43 @@ public sealed class InterleavingTests(ITestOutputHelper output)
             Assert.Single(_ledger.OpenRows);
         }
 
+        /// <summary>The same for two states that differ only in which pool, caller and incarnation is called the first.</summary>
         public string Fingerprint()
         {
+            var (one, other) = (Fingerprint(first: 0), Fingerprint(first: 1));
+            return string.CompareOrdinal(one, other) < 0 ? one : other;
+        }
+
+        private string Fingerprint(int first)
+        {
+            int[] pools = [first, 1 - first];
             var text = new StringBuilder();
             foreach (var row in _ledger.Rows)
-                text.Append(CultureInfo.InvariantCulture, $"{row.UsageId:N}{row.Fence}{row.End?.Reason};");
-            text.Append(_journal.Count).Append('|').Append(_crashes).Append(_lost).Append(_expires).AppendJoin(',', _ticks);
-            for (var pool = 0; pool < 2; pool++)
-                text.Append('|').AppendJoin(';', _histories[pool]).Append('/').AppendJoin(';', _toToken[pool]);
+                text.Append(CultureInfo.InvariantCulture, $"{row.UsageId}{row.Fence}{row.End?.Reason};");
+            text.Append(_journal.Count).Append('|').Append(_crashes).Append(_lost).Append(_expires);
+            foreach (var pool in pools)
+            {
+                text.Append('|').Append(_ticks[pool]).Append(' ').AppendJoin(';', _histories[pool])
+                    .Append('/').AppendJoin(';', _toToken[pool]);
+            }
 
-            // Nothing tells one incarnation from the other but what it is at.
-            return text.Append('|').AppendJoin('|', Enumerable.Range(0, 2).Select(At).Order(StringComparer.Ordinal)).ToString();
+            return $"{Named(text.ToString())}|{string.Join('|', Enumerable.Range(0, 2).Select(At).Order(StringComparer.Ordinal))}";
 
-            string At(int machine) => $"{_machines[machine].Phase}/{_working[machine]}";
+            string At(int machine) => Named(
+                $"{_machines[machine].Phase}/{(_working[machine] is { } work ? $"{pools[work.Pool]} {work.Command}" : "")}");
+
+            string Named(string ids)
+            {
+                if (first == 0) return ids;
+                ids = Exchanged(ids, Usage(0), Usage(1));
+                return _scenario.SameUser ? ids : Exchanged(ids, User(0), User(1));
+            }
         }
+
+        private static string Exchanged(string text, Guid one, Guid other) => text
+            .Replace($"{one}", "*", StringComparison.Ordinal)
+            .Replace($"{other}", $"{one}", StringComparison.Ordinal)
+            .Replace("*", $"{other}", StringComparison.Ordinal);
 
         private TokenMachine NewMachine(int index)
         {

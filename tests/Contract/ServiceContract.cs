@@ -10,7 +10,7 @@ namespace TokenManager.Contract;
 /// <summary>
 /// The HTTP contract, seen from outside: every example and every error that can be caused from there. It needs a
 /// running service with a pool of 100 tokens and a lease of two minutes, which nobody else uses meanwhile. The
-/// service may be shared by all tests of one class: each begins by clearing the pool and needs no order.
+/// service may be shared by tests that run one after another: each begins by clearing the pool and needs no order.
 /// </summary>
 /// <remarks>
 /// Reads may be a moment behind, so what is read after a change is waited for. What only a clock or a failure can

@@ -15,10 +15,12 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         await using var node = await NodeProcess.StartAsync(database.Node(100, TimeSpan.FromMinutes(2)));
         var grants = await node.ActivateManyAsync(50);
         var list = await node.ListAsync();
+        var address = node.BaseAddress;
 
         await node.KillAsync();
         node.Relaunch();
         await node.WaitReadyAsync();
+        Assert.Equal(address, node.BaseAddress);
 
         Assert.Equal(list, await node.ListAsync());
         Assert.Equal(Expected(grants), Active(await node.ListAsync()));

@@ -30,18 +30,6 @@ public sealed class NodeProcessTests
     }
 
     [Fact]
-    public async Task A_port_in_use_ends_the_node_with_one_line_that_names_the_address()
-    {
-        await using var first = await NodeProcess.StartAsync();
-        var address = first.BaseAddress.GetLeftPart(UriPartial.Authority);
-        await using var second = NodeProcess.Launch(Configured(("urls", address)));
-
-        Assert.Equal(1, await second.WaitForExitAsync());
-        Assert.Contains(address, Assert.Single(second.Errors), StringComparison.Ordinal);
-        Assert.Empty(second.Output);
-    }
-
-    [Fact]
     public async Task A_cluster_port_in_use_ends_the_node_with_one_line_that_names_it()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
@@ -56,18 +44,23 @@ public sealed class NodeProcessTests
     }
 
     [Fact]
-    public async Task A_second_node_on_the_same_data_directory_ends_with_one_line()
+    public async Task A_second_node_on_the_same_address_or_data_directory_ends_with_one_line_that_names_it()
     {
         await using var first = await NodeProcess.StartAsync();
-        var folder = Path.Combine(first.WorkingDirectory, "data");
-        await using var second = NodeProcess.Launch(Configured(("TokenManager:DataDirectory", folder)));
+        var address = first.BaseAddress.GetLeftPart(UriPartial.Authority);
+        await using var onAddress = NodeProcess.Launch(Configured(("urls", address)));
+        Assert.Equal(1, await onAddress.WaitForExitAsync());
+        Assert.Contains(address, Assert.Single(onAddress.Errors), StringComparison.Ordinal);
+        Assert.Empty(onAddress.Output);
 
-        Assert.Equal(1, await second.WaitForExitAsync());
+        var folder = Path.Combine(first.WorkingDirectory, "data");
+        await using var inFolder = NodeProcess.Launch(Configured(("TokenManager:DataDirectory", folder)));
+        Assert.Equal(1, await inFolder.WaitForExitAsync());
         Assert.StartsWith(
             $"TokenManager:DataDirectory is \"{folder}\"; allowed is a folder that no other node is using.",
-            Assert.Single(second.Errors),
+            Assert.Single(inFolder.Errors),
             StringComparison.Ordinal);
-        Assert.Empty(second.Output);
+        Assert.Empty(inFolder.Output);
     }
 
     [Fact]
@@ -79,13 +72,14 @@ public sealed class NodeProcessTests
         Assert.Equal(0, await node.TerminateAsync());
         Assert.Matches(
             @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info: TokenManager\[0\] Token Manager 0\.1\.0 is ready: "
-                + @"API http://127\.0\.0\.1:\d+/api/tokens, .* store SQLite \./data/tokenmanager\.db$",
+                + @"API http://127\.0\.0\.1:\d+/api/tokens, .*management off, .*store SQLite \./data/tokenmanager\.db$",
             node.Output[0]);
         Assert.EndsWith(
             " info: TokenManager[0] The node is stopping: it is not ready any more, serves on for 00:00:00, hands over what it has, and ends",
             Assert.Single(node.Output.Skip(1)),
             StringComparison.Ordinal);
         Assert.Empty(node.Errors);
+        Assert.Throws<InvalidOperationException>(() => node.ManagementAddress);
     }
 
     [Fact]
@@ -104,18 +98,6 @@ public sealed class NodeProcessTests
             " info: TokenManager[0] At a caller's request 1 tokens were cleared",
             Assert.Single(node.Output, line => line.Contains("cleared", StringComparison.Ordinal)),
             StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task A_killed_node_leaves_its_folder_free_for_the_next_run_on_the_same_address()
-    {
-        await using var node = await NodeProcess.StartAsync();
-        var address = node.BaseAddress;
-
-        await node.KillAsync();
-        await node.RestartAsync();
-
-        Assert.Equal(address, node.BaseAddress);
     }
 
     [Fact]

@@ -7,7 +7,7 @@ using TokenManager.Testing;
 namespace TokenManager.Node.Tests;
 
 /// <summary>What the README says is what happens. (Its two dotnet commands are run by .ci/run.)</summary>
-public sealed partial class ReadmeTests
+public sealed partial class ReadmeTests(ReadmeTests.ManagedNode managed) : IClassFixture<ReadmeTests.ManagedNode>
 {
     [Fact]
     public async Task Every_curl_of_the_readme_does_what_it_says()
@@ -15,7 +15,8 @@ public sealed partial class ReadmeTests
         var commands = string.Concat(Readme.ShellBlocks.Where(block => block.Contains("curl", StringComparison.Ordinal)));
         Assert.Equal(13, CurlWord().Count(commands));
 
-        await using var node = await NodeProcess.StartAsync(WithManagement());
+        var node = managed.Node;
+        // The README shows the answers of a new node.
         var script = commands
             .Replace("http://localhost:4000", node.BaseAddress.ToString().TrimEnd('/'), StringComparison.Ordinal)
             .Replace("http://127.0.0.1:8558", node.ManagementAddress.ToString().TrimEnd('/'), StringComparison.Ordinal);
@@ -39,7 +40,7 @@ public sealed partial class ReadmeTests
             ["cluster show", "cluster leave", "cluster down", "tokens status", "tokens show", "tokens clear"],
             Readme.NodeCommands.Select(command => string.Join(' ', command[..2])));
 
-        await using var node = await NodeProcess.StartAsync(WithManagement());
+        var node = managed.Node;
         using var list = await node.Client.GetAsync(new Uri("/api/tokens", UriKind.Relative));
         var token = (await list.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("data")[0].GetProperty("id").GetString()!;
         foreach (var command in Readme.NodeCommands.Where(command => command[1] is not ("leave" or "down")))
@@ -70,11 +71,6 @@ public sealed partial class ReadmeTests
         }
     }
 
-    private static NodeSettings WithManagement() => new()
-    {
-        Configuration = new Dictionary<string, string> { ["TokenManager:Management:Url"] = "http://127.0.0.1:0" },
-    };
-
     private static async Task<(int ExitCode, string Output)> BashAsync(string script, string folder)
     {
         var start = new ProcessStartInfo("bash", ["-euo", "pipefail", "-c", script])
@@ -95,4 +91,17 @@ public sealed partial class ReadmeTests
 
     [GeneratedRegex(@"^\| (?<key>`[^|]+) \| (?<default>[^|]+) \| [^|\n]+ \|$", RegexOptions.Multiline)]
     private static partial Regex TableRow();
+
+    /// <summary>A node whose management API is on.</summary>
+    public sealed class ManagedNode : IAsyncLifetime
+    {
+        public NodeProcess Node { get; private set; } = null!;
+
+        public async Task InitializeAsync() => Node = await NodeProcess.StartAsync(new NodeSettings
+        {
+            Configuration = new Dictionary<string, string> { ["TokenManager:Management:Url"] = "http://127.0.0.1:0" },
+        });
+
+        public async Task DisposeAsync() => await Node.DisposeAsync();
+    }
 }

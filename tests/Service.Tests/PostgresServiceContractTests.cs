@@ -2,8 +2,8 @@ using TokenManager.Contract;
 
 namespace TokenManager.Service.Tests;
 
-public sealed class PostgresServiceContractTests(SharedNode<PostgresStore> shared)
-    : ServiceContract, IClassFixture<SharedNode<PostgresStore>>
+[Collection(SharedNodeOnPostgres.Name)]
+public sealed class PostgresServiceContractTests(SharedNode<PostgresStore> shared) : ServiceContract
 {
     protected override Task<Uri> GetServiceAsync() => Task.FromResult(shared.Node.BaseAddress);
 }

@@ -3,7 +3,7 @@ using System.Net;
 namespace TokenManager.Service.Tests;
 
 /// <summary>What callers may rely on, whoever else calls at the same time. One node with the defaults for all tests.</summary>
-public abstract class ServiceBehaviour<TStore>(SharedNode<TStore> shared) : IClassFixture<SharedNode<TStore>>, IAsyncLifetime
+public abstract class ServiceBehaviour<TStore>(SharedNode<TStore> shared) : IAsyncLifetime
     where TStore : TestStore, new()
 {
     private const int PoolSize = 100;

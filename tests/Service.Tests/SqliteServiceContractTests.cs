@@ -2,8 +2,8 @@ using TokenManager.Contract;
 
 namespace TokenManager.Service.Tests;
 
-public sealed class SqliteServiceContractTests(SharedNode<SqliteStore> shared)
-    : ServiceContract, IClassFixture<SharedNode<SqliteStore>>
+[Collection(SharedNodeOnSqlite.Name)]
+public sealed class SqliteServiceContractTests(SharedNode<SqliteStore> shared) : ServiceContract
 {
     protected override Task<Uri> GetServiceAsync() => Task.FromResult(shared.Node.BaseAddress);
 }

@@ -3,6 +3,7 @@ using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
+using TokenManager.Testing;
 
 namespace TokenManager.Actors.Tests.Pool;
 
@@ -10,6 +11,7 @@ namespace TokenManager.Actors.Tests.Pool;
 /// The pool's decisions in a world that loses, delays and repeats messages, whose tokens die between any two steps and
 /// whose ledger goes away, against what must hold whatever happens.
 /// </summary>
+[Collection(LongestFirst.Prefix + "pool worlds")]
 public sealed class PoolWorldTests
 {
     [Fact]

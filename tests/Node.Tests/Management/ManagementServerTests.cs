@@ -62,15 +62,6 @@ public sealed class ManagementServerTests
     }
 
     [Fact]
-    public async Task Without_an_address_it_is_off()
-    {
-        await using var node = await NodeProcess.StartAsync();
-
-        Assert.Contains(node.Output, line => line.Contains(", management off, ", StringComparison.Ordinal));
-        Assert.Throws<InvalidOperationException>(() => node.ManagementAddress);
-    }
-
-    [Fact]
     public async Task The_cluster_can_be_looked_at_while_the_database_has_never_been_there()
     {
         using var nobody = new TcpListener(IPAddress.Loopback, 0);

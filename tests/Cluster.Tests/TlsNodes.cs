@@ -1,7 +1,7 @@
 using System.Net;
 using TokenManager.Testing;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Cluster.Tests;
 
 /// <summary>Nodes with certificates of the cluster's authority, of another one, of their own, or with none.</summary>
 public abstract class TlsNodes : IDisposable

@@ -1,17 +1,19 @@
 using System.Net;
 using TokenManager.Testing;
 
-namespace TokenManager.Crash.Tests;
+namespace TokenManager.Cluster.Tests;
 
 /// <summary>Who has a certificate of the cluster's authority is let in, and nobody else.</summary>
+[Collection(LongestFirst.Prefix + "certificates")]
 public sealed class TlsTests : TlsNodes
 {
     [Fact]
     public async Task Nodes_of_one_authority_are_one_cluster_and_whoever_has_no_such_certificate_never_becomes_a_member()
     {
         using var database = await Database.CreateAsync(StoreKind.Postgres);
-        await using var a = NodeProcess.Launch(Right(database));
-        await using var b = NodeProcess.Launch(Right(database));
+        var ports = new[] { FreePorts.Next(), FreePorts.Next() };
+        await using var a = NodeProcess.Launch(WithSeeds(ports[0]));
+        await using var b = NodeProcess.Launch(WithSeeds(ports[1]));
         NodeProcess[] members = [a, b];
         await Task.WhenAll(members.Select(node => node.WaitReadyAsync()));
         await AreTheMembersAsync(database, members);
@@ -33,6 +35,13 @@ public sealed class TlsTests : TlsNodes
         await ServeAsync(members);
         await AreTheMembersAsync(database, members);
         foreach (var node in (NodeProcess[])[a, b, stranger, own, plain]) HasNoStackTrace(node);
+
+        // Seed nodes are found over TLS too; the others find each other through the database.
+        NodeSettings WithSeeds(int port) => With(Right(database), new Dictionary<string, string>
+        {
+            ["TokenManager:Cluster:SeedNodes"] = string.Join(',', ports.Select(one => $"127.0.0.1:{one}")),
+            ["TokenManager:Cluster:Port"] = $"{port}",
+        });
     }
 
     [Fact]
@@ -47,24 +56,5 @@ public sealed class TlsTests : TlsNodes
         await AreTheMembersAsync(database, [plain], "akka.tcp");
         await ServeAsync([plain]);
         HasNoStackTrace(secured);
-    }
-
-    [Fact]
-    public async Task Seed_nodes_are_found_over_TLS_too()
-    {
-        using var database = await Database.CreateAsync(StoreKind.Postgres);
-        var ports = new[] { FreePorts.Next(), FreePorts.Next() };
-        await using var first = NodeProcess.Launch(WithSeeds(ports[0]));
-        await using var second = NodeProcess.Launch(WithSeeds(ports[1]));
-
-        await Task.WhenAll(first.WaitReadyAsync(), second.WaitReadyAsync());
-
-        await AreTheMembersAsync(database, [first, second]);
-
-        NodeSettings WithSeeds(int port) => With(Right(database), new Dictionary<string, string>
-        {
-            ["TokenManager:Cluster:SeedNodes"] = string.Join(',', ports.Select(one => $"127.0.0.1:{one}")),
-            ["TokenManager:Cluster:Port"] = $"{port}",
-        });
     }
 }

@@ -1,3 +1,0 @@
-namespace TokenManager.Service.Tests;
-
-public sealed class PostgresEndedLeaseBehaviourTests : EndedLeaseBehaviour<PostgresStore>;
