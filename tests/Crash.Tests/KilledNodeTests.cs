@@ -4,48 +4,32 @@ using Xunit.Abstractions;
 
 namespace TokenManager.Crash.Tests;
 
+[Collection(LongestFirst.Prefix + "killed")]
 public sealed class KilledNodeTests(ITestOutputHelper output)
 {
-    [Theory]
-    [InlineData(StoreKind.Sqlite)]
-    [InlineData(StoreKind.Postgres)]
-    public async Task Fifty_active_tokens_are_the_same_fifty_after_the_node_was_killed(StoreKind store)
-    {
-        using var database = await Database.CreateAsync(store);
-        await using var node = await NodeProcess.StartAsync(database.Node(100, TimeSpan.FromMinutes(2)));
-        var grants = await node.ActivateManyAsync(50);
-        var list = await node.ListAsync();
-        var address = node.BaseAddress;
-
-        await node.KillAsync();
-        node.Relaunch();
-        await node.WaitReadyAsync();
-        Assert.Equal(address, node.BaseAddress);
-
-        Assert.Equal(list, await node.ListAsync());
-        Assert.Equal(Expected(grants), Active(await node.ListAsync()));
-        foreach (var grant in grants)
-        {
-            var details = await node.GetAsync($"/api/tokens/{grant.TokenId}");
-            var usage = details.Data.GetProperty("active_usage");
-            Assert.Equal(grant.UserId, usage.GetProperty("user_id").GetGuid());
-            Assert.Equal(grant.Started, Api.Microseconds(usage.GetProperty("started_at")));
-            Assert.Equal(grant.Expires, Api.Microseconds(usage.GetProperty("expires_at")));
-            var running = Assert.Single(await node.HistoryAsync(grant.TokenId), row => row.IsOpen);
-            Assert.Equal((grant.UsageId, grant.Fence, grant.UserId), (running.UsageId, running.Fence, running.UserId));
-            Assert.Equal(grant, (await node.ActivateAsync(grant.UserId, grant.UsageId)).Grant);
-        }
-    }
+    private const int Size = 50;
 
     [Theory]
     [InlineData(StoreKind.Sqlite)]
     [InlineData(StoreKind.Postgres)]
     public async Task Nothing_acknowledged_is_lost_and_nothing_is_held_twice_however_often_the_node_is_killed(StoreKind store)
     {
-        const int Size = 30;
         using var database = await Database.CreateAsync(store);
-        await using var node = await NodeProcess.StartAsync(database.Node(Size, TimeSpan.FromSeconds(3)));
-        var grants = new List<Grant>();
+        await using var node = await NodeProcess.StartAsync(database.Node(Size, TimeSpan.FromMinutes(2)));
+        var address = node.BaseAddress;
+        var held = await node.ActivateManyAsync(Size);
+        var list = await node.ListAsync();
+
+        await node.KillAsync();
+        node.Relaunch(database.Node(Size, TimeSpan.FromSeconds(3)));
+        await node.WaitReadyAsync();
+
+        Assert.Equal(address, node.BaseAddress);
+        Assert.Equal(list, await node.ListAsync());
+        await AreStillHeldAsync(node, held);
+        Assert.Equal(HttpStatusCode.OK, (await node.ClearAsync()).Status);
+
+        var grants = new List<Grant>(held);
         var statuses = new Tally();
         var retries = new Tally();
         var random = new Random(17);
@@ -82,7 +66,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         output.WriteLine($"{Amount.Crashes} crashes; answers {statuses}; retries of what got none {retries}; "
             + $"{grants.Count} grants; slowest start {slowestStart.TotalSeconds:0.00} s");
 
-        await LendTheWholePoolAsync(node, Size);
+        await LendTheWholePoolAsync(node);
         var atTheEnd = await database.ReadRowsAsync();
         Assert.DoesNotContain(atTheEnd, row => row.IsOpen);
         Audit.NothingWasHeldTwice(atTheEnd);
@@ -93,6 +77,22 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
             var history = await node.HistoryAsync(token.TokenId);
             Assert.Equal(
                 atTheEnd.Where(row => row.TokenId == token.TokenId).Select(row => row with { Expires = 0 }).Reverse(), history);
+        }
+    }
+
+    private static async Task AreStillHeldAsync(NodeProcess node, IReadOnlyList<Grant> grants)
+    {
+        Assert.Equal(Expected(grants), Active(await node.ListAsync()));
+        foreach (var grant in grants)
+        {
+            var details = await node.GetAsync($"/api/tokens/{grant.TokenId}");
+            var usage = details.Data.GetProperty("active_usage");
+            Assert.Equal(grant.UserId, usage.GetProperty("user_id").GetGuid());
+            Assert.Equal(grant.Started, Api.Microseconds(usage.GetProperty("started_at")));
+            Assert.Equal(grant.Expires, Api.Microseconds(usage.GetProperty("expires_at")));
+            var running = Assert.Single(await node.HistoryAsync(grant.TokenId), row => row.IsOpen);
+            Assert.Equal((grant.UsageId, grant.Fence, grant.UserId), (running.UsageId, running.Fence, running.UserId));
+            Assert.Equal(grant, (await node.ActivateAsync(grant.UserId, grant.UsageId)).Grant);
         }
     }
 
@@ -108,11 +108,11 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
     }
 
     /// <summary>Wakes every token there is, and so proves that none is locked up.</summary>
-    private static async Task LendTheWholePoolAsync(NodeProcess node, int size)
+    private static async Task LendTheWholePoolAsync(NodeProcess node)
     {
         Assert.Equal(HttpStatusCode.OK, (await node.ClearAsync()).Status);
-        var lent = await node.ActivateManyAsync(size);
-        Assert.Equal(size, lent.DistinctBy(grant => grant.TokenId).Count());
+        var lent = await node.ActivateManyAsync(Size);
+        Assert.Equal(Size, lent.DistinctBy(grant => grant.TokenId).Count());
         var cleared = await node.ClearAsync();
         Assert.Equal(HttpStatusCode.OK, cleared.Status);
     }

@@ -5,7 +5,7 @@ using static TokenManager.Crash.Tests.Registered;
 namespace TokenManager.Crash.Tests;
 
 /// <summary>Nodes that are put out of their cluster, or that it goes on without.</summary>
-[Collection(LongestFirst.Prefix + "put out")]
+[Collection(LongestFirst.Prefix + "a node is put out")]
 public sealed class PutOutTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);

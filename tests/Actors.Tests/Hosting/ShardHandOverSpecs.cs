@@ -8,6 +8,7 @@ using TokenManager.Testing;
 namespace TokenManager.Actors.Tests.Hosting;
 
 /// <summary>Two actor systems with the product's configuration, in this process, and shards of something simple.</summary>
+[Collection(LongestFirst.Prefix + "hand-over of shards")]
 public sealed class ShardHandOverSpecs : IAsyncLifetime
 {
     private const string Config =
