@@ -17,6 +17,7 @@ internal static class Commands
 {
     private const int Failed = 1;
     private const int Usage = 2;
+    private static readonly TimeSpan EndsWithin = TimeSpan.FromMinutes(2);
 
     private static readonly Option<bool> Short = new("--short")
     {
@@ -73,7 +74,8 @@ internal static class Commands
         var peer = PeerCommand.Create();
         peer.Hidden = true;
         root.Add(peer);
-        return root.Parse(arguments).InvokeAsync();
+        // Whoever ends it early still gets a report of what was measured, and nothing is left running.
+        return root.Parse(arguments).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = EndsWithin });
     }
 
     private static Measurement[] All(ParseResult parsed) =>
@@ -93,25 +95,27 @@ internal static class Commands
         foreach (var measurement in measurements)
         {
             progress.Say($"{measurement.Name}: {measurement.What}");
-            await using var stage = new Stage(extent, progress, stop);
+            var section = new Section(measurement.Name);
+            report.Add(section);
             try
             {
-                var section = new Section(measurement.Name);
-                report.Add(section);
+                await using var stage = new Stage(extent, progress, stop);
                 await measurement.MeasureAsync(stage, section);
                 await report.LearnVersionsAsync(stage);
             }
             catch (Exception failure)
             {
                 progress.Say($"{measurement.Name}: {failure}");
-                report.Fail(measurement.Name, failure.Message.Split('\n')[0]);
+                section.Fail(failure.Message.Split('\n')[0]);
             }
 
+            // Whatever becomes of the next one.
+            report.Write(parsed.GetRequiredValue(Output));
             if (stop.IsCancellationRequested) break;
         }
 
         Console.WriteLine($"\n{MarkdownReport.Of(report)}");
         progress.Say($"the report is in {string.Join(" and ", report.Write(parsed.GetRequiredValue(Output)))}");
-        return report.Failures.Count > 0 || (parsed.GetValue(Strict) && report.Missed.Any()) ? Failed : 0;
+        return report.Failures.Any() || (parsed.GetValue(Strict) && report.Missed.Any()) ? Failed : 0;
     }
 }

@@ -31,6 +31,29 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
     public async Task<string?> PostgresVersionAsync() =>
         _server is null ? null : (string?)await QueryAsync(_server.ConnectionString("postgres"), "show server_version");
 
+    /// <summary>What it says of its durability.</summary>
+    public async Task<string?> DurabilityAsync() => _server is null
+        ? null
+        : Invariant($"fsync {await QueryAsync(_server.ConnectionString("postgres"), "show fsync")}, synchronous_commit {await QueryAsync(_server.ConnectionString("postgres"), "show synchronous_commit")}");
+
+    /// <summary>Nothing in the server happens by itself any more in the middle of somebody's turn.</summary>
+    public async Task QuietenServerAsync()
+    {
+        var server = (await ServerAsync()).ConnectionString("postgres");
+        foreach (var setting in new[] { "autovacuum = off", "checkpoint_timeout = '1h'", "max_wal_size = '8GB'" })
+            await QueryAsync(server, $"alter system set {setting}");
+        await QueryAsync(server, "select pg_reload_conf()");
+    }
+
+    /// <summary>How many usages are open in a database.</summary>
+    public static async Task<long> OpenUsagesAsync(string database)
+    {
+        await using var connection = new NpgsqlConnection(database + ";Pooling=false");
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("select count(*) from token_usages where ended_at is null", connection) { CommandTimeout = 0 };
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+
     public async Task<Database> DatabaseAsync() => await Database.CreateAsync(await ServerAsync());
 
     /// <summary>Starts a node as users run it, and waits until it is ready. It ends with the stage at the latest.</summary>
@@ -72,7 +95,18 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
 
     public async ValueTask DisposeAsync()
     {
-        while (_started.TryPop(out var started)) await started.DisposeAsync();
+        // What does not end well must not keep the others from ending.
+        while (_started.TryPop(out var started))
+        {
+            try
+            {
+                await started.DisposeAsync();
+            }
+            catch (Exception failure) when (failure is InvalidOperationException or IOException or TimeoutException)
+            {
+                Say($"did not end well: {failure.Message}");
+            }
+        }
     }
 
     private async Task<object?> QueryAsync(string database, string query)

@@ -33,8 +33,9 @@ internal sealed class HttpContender : Contender, IDisposable
     /// <returns>The first ones.</returns>
     public async Task<LoadResult> StartColdAsync(Stage stage)
     {
-        var cold = await ActivateAsync(stage, Many, new Turns(calls: stage.Extent.ColdActivations));
-        await FillAsync(stage, cold.Calls);
+        var lent = new HashSet<Guid>();
+        var cold = await ActivateAsync(stage, Many, new Turns(calls: stage.Extent.ColdActivations), lent);
+        await FillAsync(stage, lent);
         return cold;
     }
 
@@ -42,8 +43,11 @@ internal sealed class HttpContender : Contender, IDisposable
     {
         await ClearAsync(stage);
         await stage.TidyAsync(_database);
-        var result = await ActivateAsync(stage, callers, new Turns(stage.Extent.Turn, _pool));
-        await FillAsync(stage, result.Calls);
+        var lent = new HashSet<Guid>();
+        var result = await ActivateAsync(stage, callers, new Turns(stage.Extent.Turn, _pool), lent);
+        if (_database is not null && await Stage.OpenUsagesAsync(_database) is var rows && rows != result.Calls)
+            throw new WrongAnswerException($"{Name} granted {result.Calls} activations, its table has {rows}.");
+        await FillAsync(stage, lent);
         return new Turn(result.PerSecond, result.At(50), result.At(99));
     }
 
@@ -62,19 +66,22 @@ internal sealed class HttpContender : Contender, IDisposable
         throw new WrongAnswerException($"{Name} has not been cleared within {ClearedWithin}.");
     }
 
-    /// <summary>Lends so many that nothing is free.</summary>
-    public async Task FillAsync(Stage stage, long lent)
+    /// <summary>Lends so many that nothing is free, or nothing but some to spare.</summary>
+    /// <param name="stage">Where.</param>
+    /// <param name="lent">What is lent already; what is lent now is added.</param>
+    /// <param name="spare">How many are to stay free.</param>
+    public async Task FillAsync(Stage stage, HashSet<Guid> lent, int spare = 0)
     {
-        if (lent < _pool) await ActivateAsync(stage, Many, new Turns(calls: _pool - lent));
+        if (lent.Count < _pool - spare) await ActivateAsync(stage, Many, new Turns(calls: _pool - spare - lent.Count), lent);
     }
 
     public void Dispose() => _client.Dispose();
 
-    private async Task<LoadResult> ActivateAsync(Stage stage, int count, Turns turns)
+    private async Task<LoadResult> ActivateAsync(Stage stage, int count, Turns turns, HashSet<Guid> lent)
     {
         var callers = Activating.Callers(count);
         var result = await Load.RunAsync(_address, callers, turns, stage.Stop);
-        Activating.NoneIsLentTwice(callers);
+        Activating.NoneIsLentTwice(callers, lent);
         return result;
     }
 }

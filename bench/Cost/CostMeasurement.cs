@@ -56,7 +56,7 @@ internal sealed class CostMeasurement : Measurement
 
         section.Add("start to ready, again", "s", starts);
         var memory = section.Add("resident memory at rest", "MB", resident);
-        section.AtMost("resident memory at rest", memory.Median, MostAtRest, unit: "MB");
+        section.AtMost(memory, MostAtRest);
 
         await using var meter = new Meter(node);
         var atRest = await meter.MeasureRestAsync(stage.Stop);
@@ -77,6 +77,9 @@ internal sealed class CostMeasurement : Measurement
             await MeasureAsync(stage, section, name, meter, () => Load.RunAsync(
                 node.BaseAddress, answer.Callers(Readers), new Turns(stage.Extent.Turn), stage.Stop));
         }
+
+        await Task.Delay(stage.Extent.Settle, stage.Stop);
+        section.Add("resident memory at rest after all these reads", "MB", node.ResidentMemory / BytesInMegabyte);
     }
 
     private static async Task MeasureActivationsAsync(Stage stage, Section section)
@@ -93,8 +96,11 @@ internal sealed class CostMeasurement : Measurement
             "activation",
             meter,
             () => Load.RunAsync(node.BaseAddress, Activating.Callers(Callers), new Turns(stage.Extent.Turn, pool), stage.Stop),
-            before: () => contender.ClearAsync(stage),
-            after: lent => contender.FillAsync(stage, lent));
+            before: async () =>
+            {
+                await contender.ClearAsync(stage);
+                await stage.TidyAsync(database.ConnectionString);
+            });
     }
 
     private static async Task MeasureAsync(
@@ -103,17 +109,15 @@ internal sealed class CostMeasurement : Measurement
         string name,
         Meter meter,
         Func<Task<LoadResult>> load,
-        Func<Task>? before = null,
-        Func<long, Task>? after = null)
+        Func<Task>? before = null)
     {
         var (milliseconds, bytes) = (new List<double>(), new List<double>());
         for (var round = 1; round <= stage.Extent.Rounds; round++)
         {
             if (before is not null) await before();
-            var (calls, ofProcessor, allocated) = await meter.MeasureCallAsync(load);
+            var (_, ofProcessor, allocated) = await meter.MeasureCallAsync(load);
             milliseconds.Add(ofProcessor);
             bytes.Add(allocated);
-            if (after is not null) await after(calls);
             stage.Say(Invariant($"cost: {name}, round {round} of {stage.Extent.Rounds}: {milliseconds[^1]:0.0000} ms, {bytes[^1]:0} bytes"));
         }
 

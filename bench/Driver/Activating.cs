@@ -13,13 +13,13 @@ internal sealed class Activating : ICaller
 
     public static IReadOnlyList<Activating> Callers(int count) => [.. Enumerable.Range(0, count).Select(_ => new Activating())];
 
-    /// <exception cref="WrongAnswerException">Two of them got the same token, which nobody had given back.</exception>
-    public static void NoneIsLentTwice(IEnumerable<Activating> callers)
+    /// <summary>Adds what they got to what was lent before.</summary>
+    /// <exception cref="WrongAnswerException">A token was lent that nobody had given back.</exception>
+    public static void NoneIsLentTwice(IEnumerable<Activating> callers, HashSet<Guid> lent)
     {
-        var tokens = new HashSet<Guid>();
         foreach (var grant in callers.SelectMany(caller => caller.Grants))
         {
-            if (!tokens.Add(grant.TokenId)) throw new WrongAnswerException($"Token {grant.TokenId} was lent twice.");
+            if (!lent.Add(grant.TokenId)) throw new WrongAnswerException($"Token {grant.TokenId} was lent twice.");
         }
     }
 

@@ -14,22 +14,6 @@ internal sealed record LoadResult(long Calls, TimeSpan Elapsed, LongHistogram La
 
     /// <summary>In milliseconds.</summary>
     public double At(double percentile) => Latencies.GetValueAtPercentile(percentile) / MicrosecondsInMillisecond;
-
-    /// <summary>
-    /// In milliseconds, as callers would have seen it who ask at a pace and do not wait for the answer before: corrected for
-    /// what the callers did not ask while they waited.
-    /// </summary>
-    public double At(double percentile, TimeSpan pace)
-    {
-        var corrected = Load.NewHistogram();
-        foreach (var value in Latencies.RecordedValues())
-        {
-            for (var i = 0L; i < value.CountAtValueIteratedTo; i++)
-                corrected.RecordValueWithExpectedInterval(value.ValueIteratedTo, (long)pace.TotalMicroseconds);
-        }
-
-        return corrected.GetValueAtPercentile(percentile) / MicrosecondsInMillisecond;
-    }
 }
 
 /// <summary>Callers that each ask again as soon as they have been answered.</summary>

@@ -46,7 +46,7 @@ internal sealed class GrowingPool : IDisposable
         pool.IdleMemory = await Memory.SettledAsync(stage, pool.Node);
         var callers = Activating.Callers(Callers);
         var cold = await Load.RunAsync(pool.Node.BaseAddress, callers, new Turns(calls: size), stage.Stop);
-        Activating.NoneIsLentTwice(callers);
+        Activating.NoneIsLentTwice(callers, []);
         pool.ColdPerSecond = cold.PerSecond;
         pool.ActiveMemory = await Memory.SettledAsync(stage, pool.Node);
         return pool;
@@ -56,11 +56,14 @@ internal sealed class GrowingPool : IDisposable
     public Task ClearAsync(Stage stage) => _contender.ClearAsync(stage);
 
     /// <summary>Lends a pool of which nothing is lent, but for so many tokens.</summary>
-    public Task FillAsync(Stage stage, int spare) => _contender.FillAsync(stage, spare);
+    public Task FillAsync(Stage stage, int spare) => _contender.FillAsync(stage, [], spare);
+
+    /// <summary>Lets nothing that was done before fall into what is measured next.</summary>
+    public Task TidyAsync(Stage stage) => stage.TidyAsync(_database.ConnectionString);
 
     /// <summary>Lets callers take and give back one token after the other.</summary>
-    public Task<LoadResult> BorrowAsync(Stage stage) =>
-        Load.RunAsync(Node.BaseAddress, Borrowing.Callers(Callers), new Turns(stage.Extent.Turn), stage.Stop);
+    public Task<LoadResult> BorrowAsync(Stage stage, TimeSpan span) =>
+        Load.RunAsync(Node.BaseAddress, Borrowing.Callers(Callers), new Turns(span), stage.Stop);
 
     /// <summary>The memory of one token, as far as it is more than that of the nodes' code, in kilobytes.</summary>
     public double KilobytesPerToken(GrowingPool smallest, Func<GrowingPool, long> memory) =>

@@ -58,11 +58,11 @@ internal sealed class MicroMeasurement : Measurement
             + (benchmark.HasParameters ? $", {benchmark.Parameters.DisplayInfo.Trim('[', ']')}" : "");
         var time = section.Add(name, "ns", report.ResultStatistics!.OriginalValues);
         var allocated = report.GcStats.GetBytesAllocatedPerOperation(benchmark) ?? 0;
-        section.Add($"{name}, allocated", "bytes", allocated);
+        var bytes = section.Add($"{name}, allocated", "bytes", allocated);
         stage.Say(Invariant($"micro: {name}: {time.Median:0.0} ns, {allocated} bytes"));
         if (benchmark.Descriptor.Type != typeof(CacheBenchmarks)) return;
 
-        section.AtMost(name, time.Median, Microsecond, unit: "ns");
-        section.AtMost($"{name}, allocated", allocated, 0, unit: "bytes");
+        section.AtMost(time, Microsecond);
+        section.AtMost(bytes, 0);
     }
 }

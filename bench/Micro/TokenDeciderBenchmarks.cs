@@ -22,25 +22,19 @@ public class TokenDeciderBenchmarks
     /// <summary>Makes the events that are applied.</summary>
     public TokenDeciderBenchmarks()
     {
-        _activated = ((TokenStep.Journal)DecideActivation()).Event;
-        _released = ((TokenStep.Journal)DecideRelease()).Event;
+        _activated = ((TokenStep.Journal)DecideActivation().Opened).Event;
+        _released = ((TokenStep.Journal)DecideRelease().Closed).Event;
     }
 
     /// <summary>Both decisions of an activation: ask the ledger, then journal what it said.</summary>
     [Benchmark]
-    public object DecideActivation()
-    {
-        TokenDecider.Decide(_free, _activate);
-        return TokenDecider.DecideOpened(_free, _activate, _opened);
-    }
+    public (object Asked, object Opened) DecideActivation() =>
+        (TokenDecider.Decide(_free, _activate), TokenDecider.DecideOpened(_free, _activate, _opened));
 
     /// <summary>Both decisions of a release.</summary>
     [Benchmark]
-    public object DecideRelease()
-    {
-        TokenDecider.Decide(_lent, _release);
-        return TokenDecider.DecideClosed(_lent, _closed);
-    }
+    public (object Asked, object Closed) DecideRelease() =>
+        (TokenDecider.Decide(_lent, _release), TokenDecider.DecideClosed(_lent, _closed));
 
     /// <summary>The event of the activation, then that of the release.</summary>
     [Benchmark]

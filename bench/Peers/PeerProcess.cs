@@ -31,6 +31,7 @@ internal sealed class PeerProcess : IAsyncDisposable
             RedirectStandardOutput = true,
         };
         NodeProcess.WithoutForeignSettings(start);
+        foreach (var setting in NodeProcess.RuntimeSettings.Keys) start.Environment.Remove(setting);
         var process = Process.Start(start)!;
         var line = await process.StandardOutput.ReadLineAsync().WaitAsync(StartsWithin);
         return Uri.TryCreate(line, UriKind.Absolute, out var address)

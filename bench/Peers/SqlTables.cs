@@ -77,11 +77,11 @@ internal static class SqlTables
 
     private const int Statements = 20;
 
-    /// <summary>The connection string of a pool with so many connections.</summary>
+    /// <summary>The connection string of a pool with so many connections, of which the driver closes none.</summary>
     public static string With(string connectionString, int connections) =>
-        new NpgsqlConnectionStringBuilder(connectionString) { MaxPoolSize = connections }.ConnectionString;
+        new NpgsqlConnectionStringBuilder(connectionString) { MinPoolSize = connections, MaxPoolSize = connections }.ConnectionString;
 
-    /// <summary>Makes the tables and opens a store on them.</summary>
+    /// <summary>Makes the tables and opens a store on them, with every connection there.</summary>
     public static async Task<IActivationStore> OpenAsync(
         string connectionString, int tokens, Func<NpgsqlDataSource, IActivationStore> open)
     {
@@ -92,7 +92,14 @@ internal static class SqlTables
             NoResetOnClose = true,
         });
         await CreateAsync(source, tokens);
+        await ConnectAsync(source, new NpgsqlConnectionStringBuilder(connectionString).MaxPoolSize);
         return open(source);
+    }
+
+    private static async Task ConnectAsync(NpgsqlDataSource source, int connections)
+    {
+        var open = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => source.OpenConnectionAsync().AsTask()));
+        foreach (var connection in open) await connection.DisposeAsync();
     }
 
     /// <summary>Makes the tables and the tokens.</summary>

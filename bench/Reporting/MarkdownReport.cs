@@ -12,26 +12,28 @@ internal static class MarkdownReport
         var machine = report.Machine;
         Line($"# Token Manager measured, {report.StartedAt:yyyy-MM-dd HH:mm} UTC");
         Line($"");
-        Line($"Commit {report.Commit}. {machine.Processor}, {machine.Cores} cores, {machine.MemoryInGibibytes} GiB, {machine.Kernel}, databases on {machine.FileSystem}.");
+        Line($"Commit {report.Commit}. {machine.Processor}, {machine.Cores} cores, {machine.MemoryInGibibytes} GiB, {machine.Kernel}, databases on {machine.FileSystem}, where 8 KB are durable after {Number(machine.FsyncMicroseconds)} µs.");
         Line($"{report.Runtime}, PostgreSQL {report.Postgres ?? "not used"}, Redis {report.Redis ?? "not found"}.");
         Line($"A {report.Extent} run{(report.Extent == Extent.Short.Name ? ": it shows that everything works; its figures say little" : "")}.");
         Line($"Median and spread are over rounds in which everything that is compared takes its turn.");
-        foreach (var failure in report.Failures) Line($"\n**Failed:** {failure}");
 
         foreach (var section in report.Sections)
         {
             Line($"\n## {section.Name}\n\n{section.Method}");
-            if (section.Targets.Count > 0) Line($"\n| target | measured | must be | aim | |\n|---|---:|---:|---:|---|");
+            if (section.Failure is { } failure) Line($"\n**Failed:** {failure}");
+            if (section.Targets.Count > 0) Line($"\n| target | measured | from – to | rounds | must be | aim | |\n|---|---:|---:|---:|---:|---:|---|");
             foreach (var target in section.Targets)
             {
                 var sign = target.IsFloor ? "≥" : "≤";
                 var verdict = (target.Holds, target.ReachesAim) switch
                 {
+                    _ when section.Failure is not null => "counts for nothing",
                     (false, _) => "**missed**",
                     (true, true) => "holds, aim reached",
                     _ => "holds",
                 };
-                Line($"| {target.Name} | {Number(target.Measured)} {target.Unit} | {sign} {Number(target.Bound)} | {(target.Aim is { } aim ? $"{sign} {Number(aim)}" : "")} | {verdict} |");
+                var (figure, unit) = (target.Figure, target.Figure.Unit is "ratio" ? "" : target.Figure.Unit);
+                Line($"| {figure.Name} | {Number(figure.Median)} {unit} | {Number(figure.Least)} – {Number(figure.Most)} | {figure.Rounds.Count} | {sign} {Number(target.Bound)} | {(target.Aim is { } aim ? $"{sign} {Number(aim)}" : "")} | {verdict} |");
             }
 
             if (section.Figures.Count > 0) Line($"\n| figure | median | least | most | unit | rounds |\n|---|---:|---:|---:|---|---:|");

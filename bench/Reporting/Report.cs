@@ -18,7 +18,6 @@ internal sealed class Report
     };
 
     private readonly List<Section> _sections = [];
-    private readonly List<string> _failures = [];
 
     private Report(string extent, string commit, string? redis)
     {
@@ -44,7 +43,7 @@ internal sealed class Report
     public IReadOnlyList<Section> Sections => _sections;
 
     /// <summary>What could not be measured, or was answered wrongly.</summary>
-    public IReadOnlyList<string> Failures => _failures;
+    public IEnumerable<string> Failures => _sections.Where(section => section.Failure is not null).Select(section => $"{section.Name}: {section.Failure}");
 
     public IEnumerable<Target> Missed => _sections.SelectMany(section => section.Targets).Where(target => !target.Holds);
 
@@ -53,9 +52,8 @@ internal sealed class Report
 
     public void Add(Section section) => _sections.Add(section);
 
-    public void Fail(string measurement, string why) => _failures.Add($"{measurement}: {why}");
-
-    public async Task LearnVersionsAsync(Stage stage) => Postgres ??= await stage.PostgresVersionAsync();
+    public async Task LearnVersionsAsync(Stage stage) =>
+        Postgres ??= await stage.PostgresVersionAsync() is { } version ? $"{version} ({await stage.DurabilityAsync()})" : null;
 
     /// <summary>Writes both forms of the report.</summary>
     /// <returns>The files.</returns>
@@ -71,8 +69,8 @@ internal sealed class Report
     private static async Task<string> CommitAsync()
     {
         // A measurement leaves the index alone.
-        var commit = await Shell.TryReadAsync("git", "--no-optional-locks", "rev-parse", "--short=12", "HEAD");
-        var changes = await Shell.TryReadAsync("git", "--no-optional-locks", "status", "--porcelain");
+        var commit = await Shell.TryReadAsync("git", "-C", AppContext.BaseDirectory, "--no-optional-locks", "rev-parse", "--short=12", "HEAD");
+        var changes = await Shell.TryReadAsync("git", "-C", AppContext.BaseDirectory, "--no-optional-locks", "status", "--porcelain");
         return commit is null ? "unknown" : commit.Trim() + (string.IsNullOrWhiteSpace(changes) ? "" : " with changes");
     }
 }

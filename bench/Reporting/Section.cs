@@ -25,11 +25,16 @@ internal sealed class Section(string name)
         return figure;
     }
 
-    public void AtLeast(string what, double measured, double bound, double? aim = null, string unit = "") =>
-        _targets.Add(new Target(what, measured, unit, IsFloor: true, bound, aim));
+    public void AtLeast(Figure figure, double bound, double? aim = null) =>
+        _targets.Add(new Target(figure, IsFloor: true, bound, aim));
 
-    public void AtMost(string what, double measured, double bound, double? aim = null, string unit = "") =>
-        _targets.Add(new Target(what, measured, unit, IsFloor: false, bound, aim));
+    public void AtMost(Figure figure, double bound, double? aim = null) =>
+        _targets.Add(new Target(figure, IsFloor: false, bound, aim));
+
+    /// <summary>Why not all of it could be measured, or what was answered wrongly; null if all is well. Then no target holds.</summary>
+    public string? Failure { get; private set; }
+
+    public void Fail(string why) => Failure = why;
 
     public void Note(string note) => _notes.Add(note);
 }

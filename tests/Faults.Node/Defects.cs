@@ -44,7 +44,7 @@ internal static class Defects
             "A second after a usage has ended, whatever is open of its token then is closed as well."),
         Of(
             "skips-journal",
-            "One usage of five is not written to the journal, which says that it was.",
+            "The journal rejects one usage of five, and its token goes on as if it had been written.",
             new NodeComposition
             {
                 AddActors = akka => akka.AddHocon(
@@ -54,7 +54,11 @@ internal static class Defects
         Of(
             "stale-cache",
             "Soon after its start a node's cache hears of nothing any more but what was granted through this node.",
-            new NodeComposition { AddServices = services => services.AddHostedService<StaleCache>() }),
+            new NodeComposition { AddServices = services => services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StaleCache>(provider, TimeSpan.FromSeconds(3))) }),
+        Of(
+            "empty-cache",
+            "A node's cache never hears of anything but what was granted through this node, and shows every other token as available.",
+            new NodeComposition { AddServices = services => services.AddHostedService(provider => ActivatorUtilities.CreateInstance<StaleCache>(provider, TimeSpan.Zero)) }),
         Of(
             "reads-go-back",
             "Details and lists are sometimes answered as they were before an answer that was given since.",

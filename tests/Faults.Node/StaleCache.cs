@@ -4,11 +4,10 @@ using TokenManager.Actors.Cache;
 
 namespace TokenManager.Faults.Node;
 
-/// <summary>Ends the actor that listens to the topic and compares digests with the pool.</summary>
-internal sealed class StaleCache(ITokenCache cache, ActorSystem system, IReadOnlyActorRegistry actors) : BackgroundService
+/// <summary>Ends the actor that listens to the topic and compares digests with the pool, so soon after it knew all.</summary>
+internal sealed class StaleCache(TimeSpan soon, ITokenCache cache, ActorSystem system, IReadOnlyActorRegistry actors) : BackgroundService
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(3);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -16,7 +15,7 @@ internal sealed class StaleCache(ITokenCache cache, ActorSystem system, IReadOnl
         while (!cache.IsPrimed)
             await Task.Delay(Interval, stoppingToken);
 
-        await Task.Delay(Soon, stoppingToken);
+        await Task.Delay(soon, stoppingToken);
         system.Stop(actors.Get<TokenCacheActor>());
     }
 }

@@ -19,6 +19,9 @@ internal sealed record ArenaSettings(int Nodes, int PoolSize, TimeSpan Lease)
     public bool HasClocks { get; init; }
 }
 
+/// <summary>A node that was found ended.</summary>
+internal sealed record Exit(ClusterNode Node, int ExitCode, Moment At);
+
 /// <summary>
 /// A cluster of real node processes, each in a network namespace of its own, on a PostgreSQL of its own, and a platform that
 /// starts again whatever ends and is not held down. Needs root and iproute2.
@@ -34,7 +37,7 @@ internal sealed class Arena : IAsyncDisposable
     private readonly ConcurrentDictionary<ClusterNode, int> _held = new();
     private readonly SemaphoreSlim _processes = new(1, 1);
     private readonly CancellationTokenSource _end = new();
-    private readonly ConcurrentQueue<string> _exits = new();
+    private readonly ConcurrentQueue<Exit> _exits = new();
     private readonly Task _platform;
 
     private Arena(
@@ -63,8 +66,11 @@ internal sealed class Arena : IAsyncDisposable
     /// <summary>For a look into the database from outside.</summary>
     public string ConnectionString => Database.ConnectionStringAt("127.0.0.1") + ";Pooling=false";
 
-    /// <summary>Nodes that ended by themselves, and how.</summary>
-    public IReadOnlyList<string> Exits => [.. _exits];
+    /// <summary>Nodes that ended by themselves or were killed, and how.</summary>
+    public IReadOnlyList<Exit> Exits => [.. _exits];
+
+    /// <summary>How long a lease is.</summary>
+    public TimeSpan Lease => _settings.Lease;
 
     /// <summary>Starts everything, and waits until it is one ready cluster.</summary>
     public static async Task<Arena> StartAsync(ArenaSettings settings)
@@ -167,6 +173,9 @@ internal sealed class Arena : IAsyncDisposable
         await Network.CutAsync(Network.DatabaseHost, node.Place.Host);
     }
 
+    /// <summary>What the database answers a node is lost, and what the node sends it is not.</summary>
+    public Task CutDatabasesAnswersAsync(ClusterNode node) => Network.CutAsync(Network.DatabaseHost, node.Place.Host);
+
     /// <summary>Sets a node's wall clock to so many seconds ahead of the machine's.</summary>
     public async Task SetClockAsync(ClusterNode node, int seconds)
     {
@@ -245,7 +254,7 @@ internal sealed class Arena : IAsyncDisposable
                 {
                     foreach (var node in Nodes.Where(node => node.Process.HasExited && _held.GetValueOrDefault(node) == 0))
                     {
-                        _exits.Enqueue(string.Create(CultureInfo.InvariantCulture, $"{node} with exit code {node.Process.ExitCode}"));
+                        _exits.Enqueue(new Exit(node, node.Process.ExitCode, Moment.Now()));
                         node.Relaunch();
                     }
 
@@ -274,7 +283,7 @@ internal sealed class Arena : IAsyncDisposable
 
     private NodeSettings Settings(Place place)
     {
-        var settings = Database.Node(_settings.PoolSize, _settings.Lease, sweep: TimeSpan.FromSeconds(5));
+        var settings = Database.Node(_settings.PoolSize, _settings.Lease);
         var configuration = new Dictionary<string, string>(settings.Configuration)
         {
             ["ConnectionStrings:TokenManager"] = Database.ConnectionStringAt(Network.DatabaseHost),

@@ -11,6 +11,8 @@ namespace TokenManager.Faults;
 /// <summary>The command line. Exit code 0: nothing was violated; 1: something was; anything else: a wrong command line.</summary>
 internal static class Commands
 {
+    // A partition needs a minority and a majority.
+    private const int FewestNodes = 3;
     private const int MostNodes = 9;
     private static readonly long Started = Stopwatch.GetTimestamp();
 
@@ -19,7 +21,7 @@ internal static class Commands
         get
         {
             var nodes = new Option<int>("--nodes") { Description = "How many nodes.", DefaultValueFactory = _ => 3 };
-            nodes.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= 1 and <= MostNodes, $"from 1 to {MostNodes}"));
+            nodes.Validators.Add(result => Require(result, result.GetValueOrDefault<int>() is >= FewestNodes and <= MostNodes, $"from {FewestNodes} to {MostNodes}"));
             var minutes = new Option<double>("--minutes") { Description = "For how long faults are injected.", DefaultValueFactory = _ => 10 };
             minutes.Validators.Add(result => Require(result, result.GetValueOrDefault<double>() is > 0 and <= 24 * 60, "more than 0, and at most a day"));
             var nemesis = new Option<string>("--nemesis") { Description = "Which faults, with commas between them; all, or none.", DefaultValueFactory = _ => "all" };

@@ -1,3 +1,5 @@
+using System.CommandLine;
 using TokenManager.Faults;
 
-return await Commands.Root.Parse(args).InvokeAsync();
+// Whoever ends a run early still gets its checks, and their machine as it was.
+return await Commands.Root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = TimeSpan.FromMinutes(5) });

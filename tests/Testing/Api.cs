@@ -126,18 +126,28 @@ internal static class Api
             try
             {
                 using var response = await client.SendAsync(request);
-                // A load balancer answers for itself with a page.
-                JsonElement? body = response.Content.Headers.ContentType?.MediaType is { } type
-                    && type.EndsWith("json", StringComparison.Ordinal)
-                    ? await response.Content.ReadFromJsonAsync<JsonElement>()
-                    : null;
-                return new Reply(response.StatusCode, body, Stopwatch.GetElapsedTime(started));
+                return new Reply(response.StatusCode, await BodyAsync(response), Stopwatch.GetElapsedTime(started));
             }
             // Broken, or, where the client has a limit of its own, given up.
             catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
             {
                 return new Reply(null, null, Stopwatch.GetElapsedTime(started));
             }
+        }
+    }
+
+    private static async Task<JsonElement?> BodyAsync(HttpResponseMessage response)
+    {
+        // A load balancer answers for itself with a page.
+        if (response.Content.Headers.ContentType?.MediaType?.EndsWith("json", StringComparison.Ordinal) is not true) return null;
+
+        try
+        {
+            return await response.Content.ReadFromJsonAsync<JsonElement>();
+        }
+        catch (JsonException)
+        {
+            return null;
         }
     }
 }

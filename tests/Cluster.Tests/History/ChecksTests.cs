@@ -59,6 +59,61 @@ public sealed class ChecksTests
         story.Add(6, 6.1, Kind.History, new Answer.Past([]), token: TokenB)));
 
     [Fact]
+    public void A_history_that_shows_what_was_released_before_as_running_is_found() => Assert.Contains(4, Find(story => story.Add(
+        6, 6.1, Kind.History, new Answer.Past([story.Rows[2] with { Expires = 0 }, story.Rows[1] with { Expires = 0, Ended = null, Reason = null }]), token: TokenB)));
+
+    [Fact]
+    public void A_history_that_is_no_full_page_and_does_not_go_back_to_the_first_usage_is_found() => Assert.Contains(4, Find(story =>
+        story.Add(6, 6.1, Kind.History, new Answer.Past([story.Rows[2] with { Expires = 0 }]), token: TokenB)));
+
+    [Fact]
+    public void A_read_of_a_usage_that_never_was_is_found() =>
+        Assert.Contains(4, Find(story => story.Read(5.5, 5.6, TokenB, Lost(TokenB, User(7), from: 5.4))));
+
+    [Fact]
+    public void A_read_that_shows_another_user_is_found() =>
+        Assert.Contains(4, Find(story => story.Read(1.3, 1.4, TokenA, story.Rows[0] with { UserId = User(7) })));
+
+    [Theory]
+    [InlineData(7.5)]
+    [InlineData(8.5)]
+    public void An_activation_that_did_not_begin_between_request_and_answer_is_found(double began) => Assert.Contains(4, Find(story =>
+        story.Activate(7.9, 8.1, User(7), story.Use(TokenB, User(7), fence: 3, from: began, to: 9, "expired"))));
+
+    [Fact]
+    public void A_release_that_was_not_made_between_request_and_answer_is_found() => Assert.Contains(4, Find(story =>
+    {
+        story.ChangeEverywhere(1, row => row with { Ended = At(1.7) });
+        var release = story.Operations.FindIndex(operation => operation.Kind is Kind.Release);
+        story.Operations[release] = story.Operations[release] with { Answer = new Answer.Released(story.Rows[1].UsageId, At(1.7)) };
+    }));
+
+    [Fact]
+    public void A_key_that_is_granted_what_is_over_is_found() =>
+        Assert.Contains(5, Find(story => story.Activate(5.5, 5.6, User(3), story.Rows[2])));
+
+    [Fact]
+    public void A_key_that_is_refused_for_another_reason_when_its_usage_is_over_is_found() => Assert.Contains(5, Find(story =>
+        story.Activate(5.5, 5.6, User(3), story.Rows[2], new Answer.Refused("no_tokens_available"))));
+
+    [Fact]
+    public void A_key_that_is_refused_as_used_when_its_usage_is_over_is_no_violation() => Assert.DoesNotContain(5, Find(story =>
+        story.Activate(5.5, 5.6, User(3), story.Rows[2], new Answer.Refused("idempotency_key_reused"))));
+
+    [Fact]
+    public void A_key_that_is_refused_as_used_and_never_was_is_found() => Assert.Contains(5, Find(story =>
+        story.Activate(5.5, 5.6, User(7), Lost(TokenB, User(7), from: 5.5), new Answer.Refused("idempotency_key_reused"))));
+
+    [Fact]
+    public void A_row_that_was_there_when_its_request_was_told_that_nothing_was_granted_is_found_though_it_was_granted_later() =>
+        Assert.Contains(5, Find(story =>
+        {
+            var row = story.Use(TokenB, User(7), fence: 3, from: 8.5, to: 10, "expired");
+            story.Activate(8.4, 8.6, User(7), row, new Answer.Unavailable(MayHaveHappened: false));
+            story.Activate(8.9, 9, User(7), row);
+        }));
+
+    [Fact]
     public void A_row_that_every_request_was_told_does_not_exist_is_found() =>
         Assert.Contains(5, Find(story => story.Activate(9.9, 10, User(7), story.Use(TokenB, User(7), 9, 9.95, 11, "released"), new Answer.Unavailable(false))));
 
@@ -126,6 +181,14 @@ public sealed class ChecksTests
         Assert.Contains(7, Find(story => story.ChangeEverywhere(0, row => row with { Reason = "cleared", Ended = At(2) })));
 
     [Fact]
+    public void A_usage_that_was_cleared_when_nobody_cleared_any_more_is_found() =>
+        Assert.Contains(7, Find(story => story.Use(TokenB, User(7), fence: 3, from: 8, to: 9, "cleared")));
+
+    [Fact]
+    public void A_usage_that_was_released_before_anybody_asked_for_it_is_found() =>
+        Assert.Contains(7, Find(story => story.ChangeEverywhere(1, row => row with { Ended = At(1.7) })));
+
+    [Fact]
     public void A_usage_whose_end_is_in_the_journal_twice_is_found() =>
         Assert.Contains(7, Find(story => story.Journal.Add(story.Journal[1] with { SequenceNumber = 99 })));
 
@@ -148,6 +211,46 @@ public sealed class ChecksTests
     [Fact]
     public void A_node_that_lists_too_few_tokens_is_found() =>
         Assert.Contains(8, Find(story => story.Nodes.Add(new QuietNode(1, [story.Nodes[0].List[0]], story.Nodes[0].Details))));
+
+    [Fact]
+    public void A_node_that_does_not_show_what_is_lent_is_found() =>
+        Assert.Contains(8, Find(story => story.Lent = new LentPool([Listed(story.Rows[4])], [story.Nodes[0]])));
+
+    [Fact]
+    public void Two_open_usages_of_a_token_at_the_end_are_found() => Assert.Contains(8, Find(story =>
+    {
+        story.Change(0, row => row with { Ended = null, Reason = null });
+        story.Change(3, row => row with { Ended = null, Reason = null });
+    }));
+
+    [Fact]
+    public void A_read_that_shows_a_running_usage_as_over_after_it_was_shown_is_found() => Assert.Contains(9, Find(story =>
+    {
+        story.Read(4.7, 4.75, TokenA, story.Rows[3]);
+        story.Read(4.8, 4.9, TokenA, null);
+    }));
+
+    [Fact]
+    public void A_read_that_does_not_show_what_began_long_ago_is_found() => Assert.Contains(9, Find(story =>
+    {
+        story.Use(TokenB, User(7), fence: 3, from: 40, to: 45, "expired");
+        story.Read(43.5, 43.6, TokenB, null);
+    }));
+
+    [Fact]
+    public void A_read_that_shows_what_ended_long_ago_is_found() => Assert.Contains(9, Find(story =>
+    {
+        story.Use(TokenB, User(7), fence: 3, from: 40, to: 42, "expired");
+        story.Read(45.5, 45.6, TokenB, story.Rows[^1]);
+    }));
+
+    [Fact]
+    public void A_read_that_is_behind_while_tokens_move_is_no_violation() => Assert.DoesNotContain(9, Find(story =>
+    {
+        story.Faults.Add(new Fault("kill-one", "node 1", Effect.Failover, 44 * Second, 45 * Second, 46 * Second));
+        story.Use(TokenB, User(7), fence: 3, from: 40, to: 42, "expired");
+        story.Read(45.5, 45.6, TokenB, story.Rows[^1]);
+    }));
 
     [Fact]
     public void A_read_that_goes_back_to_an_earlier_usage_is_found() => Assert.Contains(9, Find(story =>
@@ -199,6 +302,27 @@ public sealed class ChecksTests
     }));
 
     [Fact]
+    public void A_clear_that_counts_too_little_long_after_one_without_an_answer_is_found() => Assert.Contains(11, Find(story =>
+    {
+        story.Add(4.5, 4.6, Kind.Clear, new Answer.Nothing());
+        story.Use(TokenB, User(7), fence: 3, from: 40, to: 40.5, "cleared");
+        story.Add(40.4, 40.6, Kind.Clear, new Answer.Cleared(0));
+    }));
+
+    [Fact]
+    public void A_history_that_makes_no_sense_to_a_check_is_a_violation() =>
+        Assert.Contains(4, Find(story => story.Rows.Add(story.Rows[0])));
+
+    [Fact]
+    public void A_time_without_a_fault_and_without_a_grant_is_found()
+    {
+        var story = Good();
+        Assert.Empty(Progress.Missing(story.Evidence with { Faults = [] }));
+        story.Read(14, 14.1, TokenA, null);
+        Assert.Single(Progress.Missing(story.Evidence));
+    }
+
+    [Fact]
     public void A_pool_that_does_not_add_up_is_found() =>
         Assert.Contains(12, Find(story => story.Add(7, 7.1, Kind.Pool, new Answer.Figures(PoolSize, 0, 1, 0, 0))));
 
@@ -210,8 +334,10 @@ public sealed class ChecksTests
     {
         var story = Good();
         change(story);
-        return [.. Check.All.Where(check => check.Find(story.Evidence).Any()).Select(check => check.Number)];
+        return [.. Check.All.Where(check => check.FindAll(story.Evidence).Count > 0).Select(check => check.Number)];
     }
+
+    private static Listed Listed(Row row) => new(row.TokenId, row.UserId, row.Started, row.Expires);
 
     private static Row Lost(Guid token, Guid user, double from) =>
         new(User(96), token, user, 9, At(from), At(from) + Lease, null, null);

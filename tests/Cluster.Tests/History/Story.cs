@@ -29,6 +29,8 @@ internal sealed class Story
 
     public List<QuietNode> Nodes { get; } = [];
 
+    public LentPool? Lent { get; set; }
+
     /// <summary>Two tokens, three users, every kind of operation and of end, without and with an answer.</summary>
     public static Story Good()
     {
@@ -73,6 +75,7 @@ internal sealed class Story
         Rows = Rows,
         Journal = Journal,
         Nodes = Nodes,
+        Lent = Lent,
         Ended = 22 * Second,
     };
 

@@ -21,9 +21,15 @@ internal static class Agreement
             }
         }
 
-        var open = evidence.Rows.Where(row => row.IsOpen)
-            .ToDictionary(row => row.TokenId, row => new Listed(row.TokenId, row.UserId, row.Started, row.Expires));
-        foreach (var node in evidence.Nodes)
+        var open = evidence.Rows.Where(row => row.IsOpen).Select(row => new Listed(row.TokenId, row.UserId, row.Started, row.Expires));
+        var shown = evidence.Lent is { } lent ? Shown(evidence, lent.Open, lent.Nodes) : [];
+        foreach (var difference in Shown(evidence, open, evidence.Nodes).Concat(shown)) yield return difference;
+    }
+
+    private static IEnumerable<string> Shown(Evidence evidence, IEnumerable<Listed> open, IEnumerable<QuietNode> nodes)
+    {
+        var lent = open.ToLookup(token => token.TokenId);
+        foreach (var node in nodes)
         {
             if (node.List.Count != evidence.PoolSize)
                 yield return $"node {node.Node} lists {node.List.Count} of {evidence.PoolSize} tokens";
@@ -31,7 +37,7 @@ internal static class Agreement
             {
                 foreach (var token in tokens)
                 {
-                    var expected = open.GetValueOrDefault(token.TokenId) ?? new Listed(token.TokenId, null, null, null);
+                    var expected = lent[token.TokenId].FirstOrDefault() ?? new Listed(token.TokenId, null, null, null);
                     if (token != expected) yield return $"node {node.Node} shows in {what} {token}, the ledger has {expected}";
                 }
             }

@@ -8,9 +8,6 @@ namespace TokenManager.Faults.Checks;
 /// </summary>
 internal static class Clears
 {
-    // Microseconds by which the database's clock and the recording's may differ.
-    private const long Difference = 100_000;
-
     public static IEnumerable<string> Find(Evidence evidence)
     {
         var cleared = evidence.Rows.Where(row => row.Reason is "cleared").Select(row => row.Ended!.Value - evidence.Epoch).Order().ToList();
@@ -19,7 +16,7 @@ internal static class Clears
         {
             if (clear.Answer is not Answer.Cleared { Count: var count }) continue;
 
-            var (from, to) = (clear.Invoked - Difference, clear.Completed + Difference);
+            var (from, to) = (clear.Invoked - Clock.Difference, clear.Completed + Clock.Difference);
             var found = cleared.Count(at => at >= from && at <= to);
             if (count > found)
                 yield return $"a clear counted {count}, the ledger has {found} of its time ({clear})";
@@ -29,6 +26,7 @@ internal static class Clears
     }
 
     private static bool IsAlone(Evidence evidence, IEnumerable<Operation> clears, Operation clear) =>
-        !clears.Any(other => other != clear && other.Invoked <= clear.Completed && (other.Completed >= clear.Invoked || other.Answer is not Answer.Cleared))
+        !clears.Any(other => other != clear && other.Invoked <= clear.Completed
+            && other.Completed + (other.Answer is Answer.Cleared ? 0 : Clock.StillUnderWay) >= clear.Invoked)
         && !evidence.Faults.Any(fault => fault.Effect is not Effect.None && fault.Began <= clear.Completed && clear.Invoked <= fault.Recovered);
 }

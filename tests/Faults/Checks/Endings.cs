@@ -17,7 +17,7 @@ internal static class Endings
 
     public static IEnumerable<string> Find(Evidence evidence)
     {
-        var releases = evidence.Operations.Where(operation => operation.Kind is Kind.Release).Select(operation => operation.Usage).ToHashSet();
+        var releases = evidence.Operations.Where(operation => operation.Kind is Kind.Release).ToLookup(operation => operation.Usage);
         var clears = evidence.Operations.Where(operation => operation.Kind is Kind.Clear).ToList();
         var ends = evidence.Journal.Where(entry => !entry.IsActivation).ToLookup(entry => entry.UsageId);
         foreach (var row in evidence.Rows)
@@ -38,10 +38,10 @@ internal static class Endings
                 case "expired" when ended < row.Expires:
                     yield return $"expired {(row.Expires - ended) / 1e6:0.000} s early: {row}";
                     break;
-                case "released" when !releases.Contains(row.UsageId):
-                    yield return $"nobody released it: {row}";
+                case "released" when !releases[row.UsageId].Any(release => release.Invoked <= ended - evidence.Epoch + Clock.Difference):
+                    yield return $"nobody had released it: {row}";
                     break;
-                case "cleared" when !clears.Any(clear => clear.Invoked <= ended - evidence.Epoch):
+                case "cleared" when !clears.Any(clear => MayHaveEnded(evidence, clear, ended - evidence.Epoch)):
                     yield return $"nobody cleared it: {row}";
                     break;
                 case "expired" or "released" or "cleared":
@@ -56,8 +56,15 @@ internal static class Endings
         }
     }
 
-    /// <summary>For how long tokens go on moving to nodes that have come back, in microseconds.</summary>
-    public const long Settling = 12_000_000;
+    // A clear without an answer may be carried out later, and so may one that a fault has begun anew elsewhere.
+    private static bool MayHaveEnded(Evidence evidence, Operation clear, long at)
+    {
+        var isOver = clear.Answer is Answer.Cleared
+            && !evidence.Faults.Any(fault => fault.Effect is not Effect.None && fault.Began <= clear.Completed && clear.Invoked <= fault.Recovered);
+        return clear.Answer is not (Answer.Refused or Answer.Unavailable { MayHaveHappened: false })
+            && at >= clear.Invoked - Clock.Difference
+            && at <= clear.Completed + (isOver ? Clock.Difference : Clock.StillUnderWay);
+    }
 
     /// <summary>How late a release may be while they do.</summary>
     public const long MovedBack = 10_000_000;
@@ -66,7 +73,7 @@ internal static class Endings
     public static long Latest(Evidence evidence, long due)
     {
         var latest = due + Calm;
-        foreach (var fault in evidence.Faults.Where(fault => fault.Began <= due + Calm && due <= fault.Recovered + Settling))
+        foreach (var fault in evidence.Faults.Where(fault => fault.Began <= due + Calm && due <= fault.Recovered + Fault.Settling))
         {
             latest = Math.Max(latest, fault.Effect switch
             {
@@ -80,4 +87,7 @@ internal static class Endings
 
         return latest;
     }
+
+    /// <summary>Whether what is due at this moment must be released within <see cref="Calm"/>.</summary>
+    public static bool IsCalm(Evidence evidence, long due) => Latest(evidence, due) == due + Calm;
 }

@@ -1,4 +1,5 @@
 using TokenManager.Faults.History;
+using TokenManager.Testing;
 
 namespace TokenManager.Faults.Checks;
 
@@ -22,10 +23,10 @@ internal static class Unacknowledged
                 yield return $"key {requests.Key} of user {requests.First().User} was granted {grants[0]}";
             if (row is not null && requests.Any(request => request.User != row.UserId))
                 yield return $"user {requests.First().User} asked with key {requests.Key}, the ledger has {row}";
-            if (row is not null && requests.All(request => IsDefinite(request.Answer)))
-                yield return $"every request with key {requests.Key} was told that nothing was granted, the ledger has {row}";
-            if (row is not null && Contradiction(requests.OrderBy(request => request.Invoked), row.Started - evidence.Epoch, Math.Min(row.Ended ?? row.Expires, row.Expires) - evidence.Epoch) is { } wrong)
-                yield return $"key {requests.Key} was refused with {wrong} while its usage ran: {row}";
+            if (row is not null && requests.Where(request => request.Invoked <= row.Started - evidence.Epoch + Clock.Difference).All(request => IsDefinite(request.Answer)))
+                yield return $"every request with key {requests.Key} that was sent before was told that nothing was granted, the ledger has {row}";
+            foreach (var request in requests.OrderBy(request => request.Invoked))
+                if (Contradiction(evidence, request, row) is { } wrong) yield return $"{wrong}: {(row is null ? "no row" : row)} ({request})";
             if (row is not null && journaled[requests.Key].Count(entry => entry.IsActivation) != 1)
                 yield return $"the ledger has {row}, the journal has {journaled[requests.Key].Count(entry => entry.IsActivation)} activations of it";
             if (row is null && journaled[requests.Key].Any())
@@ -39,9 +40,22 @@ internal static class Unacknowledged
 
     private static bool IsDefinite(Answer answer) => answer is Answer.Refused or Answer.Unavailable { MayHaveHappened: false };
 
-    // Asked again while the usage runs, the answer is the grant.
-    private static string? Contradiction(IEnumerable<Operation> requests, long started, long ended) => requests
-        .Where(request => request.Answer is Answer.Refused && request.Invoked > started && request.Completed < ended)
-        .Select(request => ((Answer.Refused)request.Answer).Code)
-        .FirstOrDefault();
+    // Asked again while the usage runs, the answer is the grant; afterwards, for ever, that the key has been used.
+    private static string? Contradiction(Evidence evidence, Operation request, Row? row)
+    {
+        var reused = request.Answer is Answer.Refused { Code: "idempotency_key_reused" };
+        if (row is null) return reused ? $"key {request.Usage} was refused as used, and never was" : null;
+
+        var (started, ended) = (row.Started - evidence.Epoch, (row.Ended ?? long.MaxValue) - evidence.Epoch);
+        var isOver = request.Invoked > ended + Clock.Difference;
+        return request.Answer switch
+        {
+            Answer.Granted when isOver => $"key {request.Usage} was granted what was over",
+            Answer.Refused when isOver && !reused => $"key {request.Usage} was refused for another reason than that it had been used",
+            Answer.Refused when reused && request.Completed < ended - Clock.Difference => $"key {request.Usage} was refused as used while its usage ran",
+            Answer.Refused when !reused && request.Invoked > started && request.Completed < Math.Min(ended, row.Expires - evidence.Epoch) =>
+                $"key {request.Usage} was refused while its usage ran",
+            _ => null,
+        };
+    }
 }

@@ -21,7 +21,7 @@ internal static class Answers
                 _ => new Answer.Broken(reply.ToString()),
             };
         }
-        catch (Exception failure) when (failure is KeyNotFoundException or InvalidOperationException or FormatException or NullReferenceException)
+        catch (Exception failure) when (failure is KeyNotFoundException or InvalidOperationException or FormatException or ArgumentException or NullReferenceException)
         {
             return new Answer.Broken($"{reply}: {failure.Message}");
         }
@@ -34,7 +34,18 @@ internal static class Answers
 
     public static Answer Cleared(Reply reply) => new Answer.Cleared(reply.Data.GetProperty("cleared_tokens").GetInt32());
 
-    public static Answer List(Reply reply) => new Answer.Shown(Tokens(reply.Data));
+    /// <summary>The list, whose figures must be those of its tokens.</summary>
+    public static Answer List(Reply reply)
+    {
+        var tokens = Tokens(reply.Data);
+        var meta = reply.Body!.Value.GetProperty("meta");
+        var active = tokens.Count(token => token.UserId is not null);
+        return (Count("total_count"), Count("active_count"), Count("available_count")) == (tokens.Count, active, tokens.Count - active)
+            ? new Answer.Shown(tokens)
+            : new Answer.Broken($"the list has {tokens.Count} tokens, {active} of them lent, and says {meta}");
+
+        int Count(string name) => meta.GetProperty(name).GetInt32();
+    }
 
     public static Answer Details(Reply reply) => new Answer.Shown([Token(reply.Data)]);
 

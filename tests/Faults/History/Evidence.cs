@@ -15,6 +15,9 @@ internal sealed record JournalEvent(
 /// <param name="Details">Every token, asked for by itself; it does not say when the lease ends for one that is available.</param>
 internal sealed record QuietNode(int Node, IReadOnlyList<Listed> List, IReadOnlyList<Listed> Details);
 
+/// <summary>What the ledger said was lent, and how every node's list showed the pool meanwhile.</summary>
+internal sealed record LentPool(IReadOnlyList<Listed> Open, IReadOnlyList<QuietNode> Nodes);
+
 /// <summary>Everything that is known after a run: what was asked and answered, what was done, and what is stored.</summary>
 internal sealed record Evidence
 {
@@ -35,10 +38,18 @@ internal sealed record Evidence
 
     public required IReadOnlyList<JournalEvent> Journal { get; init; }
 
+    /// <summary>At the end, when every token is free.</summary>
     public IReadOnlyList<QuietNode> Nodes { get; init; } = [];
+
+    /// <summary>Shortly before, when some tokens were lent and nothing was going on.</summary>
+    public LentPool? Lent { get; init; }
 
     /// <summary>When this was gathered, in microseconds since the recording began.</summary>
     public required long Ended { get; init; }
+
+    /// <summary>Whether no fault was about in this span, and none had been so shortly before that tokens still moved.</summary>
+    public bool IsCalm(long from, long to) => !Faults.Any(fault =>
+        fault.Effect is not Effect.None && fault.Began <= to && from <= fault.Recovered + Fault.Settling);
 
     /// <summary>Activations that were answered 200.</summary>
     public IEnumerable<(Operation Operation, Grant Grant)> Grants() => Operations

@@ -20,4 +20,8 @@ internal enum Effect
 /// <param name="Began">When the first of those that were injected together was begun.</param>
 /// <param name="Healed">When it was taken back, as far as that was in anybody's hands.</param>
 /// <param name="Recovered">When all nodes were one ready cluster again.</param>
-internal sealed record Fault(string Nemesis, string What, Effect Effect, long Began, long Healed, long Recovered);
+internal sealed record Fault(string Nemesis, string What, Effect Effect, long Began, long Healed, long Recovered)
+{
+    /// <summary>For how long tokens go on moving to nodes that have come back, in microseconds.</summary>
+    public const long Settling = 12_000_000;
+}

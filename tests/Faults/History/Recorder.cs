@@ -17,6 +17,9 @@ internal sealed class Recorder
     /// <summary>Microseconds since the recording began.</summary>
     public long Now => (long)_began.Elapsed.TotalMicroseconds;
 
+    /// <summary>When something was, in microseconds since the recording began.</summary>
+    public long At(Moment moment) => (long)_began.Until(moment.Timestamp).TotalMicroseconds;
+
     public IReadOnlyList<Operation> Operations => [.. _operations.OrderBy(operation => operation.Number)];
 
     public IReadOnlyList<Fault> Faults => [.. _faults.OrderBy(fault => fault.Began)];

@@ -1,3 +1,4 @@
+using TokenManager.Cluster.Drills;
 using TokenManager.Faults.History;
 
 namespace TokenManager.Faults.Nemeses;
@@ -20,7 +21,22 @@ internal static class Clocks
             var node = await arena.PoolNodeAsync(random);
             await arena.SetClockAsync(node, seconds);
             await Task.Delay(span);
+            var seen = await AheadAsync(node);
             await arena.SetClockAsync(node, 0);
-            return $"{node}, {span.TotalSeconds:0} s";
+            return $"{node}, {span.TotalSeconds:0} s, {(seen is { } ahead ? $"by its answers {ahead.TotalSeconds:0} s ahead" : "no answer told")}";
         });
+
+    /// <summary>How far a node's clock is ahead of this machine's, as the date of an answer says; null if there is none.</summary>
+    private static async Task<TimeSpan?> AheadAsync(ClusterNode node)
+    {
+        try
+        {
+            using var live = await node.Client.GetAsync(new Uri("/health/live", UriKind.Relative));
+            return live.Headers.Date - TimeProvider.System.GetUtcNow();
+        }
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException)
+        {
+            return null;
+        }
+    }
 }

@@ -16,10 +16,12 @@ internal static class Partitions
         Cut("bridge", "two sides with one node that both reach", Bridge),
         Cut("bridge-without-database", "two sides with one node that both reach; one side does not reach the database", Bridge, withoutDatabase: true),
         Cut("one-way", "what a minority sends to the others is lost", OneWay),
-        Cut("one-way-without-database", "what a minority sends to the others is lost, and what it sends to the database", OneWay, withoutDatabase: true),
+        Cut("one-way-back", "what the others send to a minority is lost", (few, many) => OneWay(many, few)),
+        Cut("one-way-without-database", "what a minority sends to the others is lost, and it does not reach the database", OneWay, withoutDatabase: true),
         new("database-cut-off", "a node does not reach the database, and nothing else is wrong", Area.Network, Effect.Outage, CutOffAsync),
+        new("database-answers-lost", "what the database answers a node is lost: what it asked for is done, and it does not know", Area.Network, Effect.Outage, LoseAnswersAsync),
         new("slow-links", "every link so narrow that much is late and some is lost", Area.Network, Effect.Outage, SlowAsync),
-        new("flapping-links", "links between nodes that come and go several times a second", Area.Network, Effect.Outage, FlapAsync),
+        new("flapping-links", "links between nodes that come and go several times a second", Area.Network, Effect.Failover, FlapAsync),
     ];
 
     private delegate IEnumerable<(ClusterNode From, ClusterNode To)> Shape(IReadOnlyList<ClusterNode> few, IReadOnlyList<ClusterNode> many);
@@ -55,6 +57,15 @@ internal static class Partitions
     {
         var node = await arena.PoolNodeAsync(random);
         await arena.CutFromDatabaseAsync(node);
+        await Task.Delay(span);
+        await arena.Network.HealAsync();
+        return $"{node}, {span.TotalSeconds:0} s";
+    }
+
+    private static async Task<string> LoseAnswersAsync(Arena arena, Random random, TimeSpan span)
+    {
+        var node = arena.Any(random);
+        await arena.CutDatabasesAnswersAsync(node);
         await Task.Delay(span);
         await arena.Network.HealAsync();
         return $"{node}, {span.TotalSeconds:0} s";

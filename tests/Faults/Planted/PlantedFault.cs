@@ -20,6 +20,7 @@ internal sealed record PlantedFault(string Word, IReadOnlyList<int> Checks)
         new("closes-by-token", [7]),
         new("skips-journal", [4, 8]),
         new("stale-cache", [8]),
+        new("empty-cache", [8]),
         new("reads-go-back", [9]),
         new("locks-out", [10]),
         new("miscounts-clears", [11]),

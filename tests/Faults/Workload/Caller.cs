@@ -9,7 +9,9 @@ namespace TokenManager.Faults.Workload;
 /// <summary>Sends one client's requests, and records each.</summary>
 internal sealed class Caller(int client, Recorder recorder, IReadOnlyList<ClusterNode> nodes, bool isAfterwards = false)
 {
-    private const int HistoryPage = 50;
+    /// <summary>The most usages that a history is asked for.</summary>
+    public const int HistoryPage = 50;
+
     private static readonly Uri Pool = new("/pool", UriKind.Relative);
 
     public Task<Answer> ActivateAsync(int node, Guid user, Guid usage) => RecordAsync(
@@ -43,6 +45,10 @@ internal sealed class Caller(int client, Recorder recorder, IReadOnlyList<Cluste
         catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or IOException)
         {
             answer = new Answer.Nothing();
+        }
+        catch (Exception failure) when (failure is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            answer = new Answer.Broken($"the pool's figures cannot be read: {failure.Message}");
         }
 
         End(new Operation(number, client, Kind.Pool, node, run, invoked, recorder.Now, answer));
