@@ -55,7 +55,7 @@ internal sealed class Run(RunOptions options, Action<string> say)
     private IEnumerable<string> Unexpected(Arena arena, Evidence evidence) =>
         from exit in arena.Exits
         let at = _recorder.At(exit.At)
-        where exit.ExitCode is not (1 or 137) || !evidence.Faults.Any(fault => fault.Effect is not Effect.None && fault.Began <= at && at <= fault.Recovered + Fault.Settling)
+        where exit.ExitCode is not (1 or 137) || evidence.IsCalm(at, at)
         select string.Create(CultureInfo.InvariantCulture, $"{exit.Node} ended with {exit.ExitCode}, {at / 1e6:0.0} s into the run, and nobody knows why");
 
     private async Task InjectAsync(Arena arena, Random random, CancellationToken cancellation)
