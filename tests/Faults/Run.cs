@@ -68,9 +68,10 @@ internal sealed class Run(RunOptions options, Action<string> say)
 
         var began = Moment.Now();
         var waiting = new Queue<Nemesis>();
-        while (began.Elapsed < options.Span && !cancellation.IsCancellationRequested)
+        while (true)
         {
             await CalmAsync(Calm(random), cancellation);
+            if (began.Elapsed >= options.Span || cancellation.IsCancellationRequested) return;
             if (waiting.Count == 0)
             {
                 Nemesis[] round = [.. options.Nemeses];
@@ -90,8 +91,6 @@ internal sealed class Run(RunOptions options, Action<string> say)
 
             await InjectAsync(arena, random, together);
         }
-
-        await CalmAsync(Calm(random), cancellation);
     }
 
     private async Task InjectAsync(Arena arena, Random random, IReadOnlyList<Nemesis> nemeses)
