@@ -182,6 +182,23 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task Who_is_told_that_the_pool_moves_does_not_ask_further_and_further_apart()
+    {
+        // With pauses that double there would be six in all.
+        const int MoreThanWithDoublePauses = 8;
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        for (var ask = 1; ask < MoreThanWithDoublePauses; ask++)
+        {
+            await RequestAsync<PoolRequest.ActivateToken>();
+            Reply(new PoolAnswer.Moved());
+        }
+
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.UserAlreadyActive());
+        Assert.Equal(new ActivateResult.UserAlreadyActive(), await result);
+    }
+
+    [Fact]
     public async Task A_refusal_counts_at_once_when_the_other_asks_are_known_to_have_come_to_nothing()
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);

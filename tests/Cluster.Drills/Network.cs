@@ -80,9 +80,23 @@ internal sealed class Network : IAsyncDisposable
         _cuts.Clear();
     }
 
+    /// <summary>Takes everything away that can be taken away, and then says what could not.</summary>
     public async ValueTask DisposeAsync()
     {
-        while (_undo.TryPop(out var command)) await Shell.RunAsync("ip", command);
+        var failures = new List<Exception>();
+        while (_undo.TryPop(out var command))
+        {
+            try
+            {
+                await Shell.RunAsync("ip", command);
+            }
+            catch (Exception failure)
+            {
+                failures.Add(failure);
+            }
+        }
+
+        if (failures.Count > 0) throw new AggregateException(failures);
     }
 
     private async Task BuildAsync(int nodes)

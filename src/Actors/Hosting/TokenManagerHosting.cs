@@ -249,13 +249,14 @@ public static class TokenManagerHosting
 
     private static AkkaConfigurationBuilder AddPool(this AkkaConfigurationBuilder builder, PoolSettings settings) => builder
         .WithSingleton<TokenPoolActor>(
-            "token-pool",
+            PoolDeparture.SingletonName,
             (_, registry, resolver) => TokenPoolActor.Props(
                 settings,
                 resolver.GetService<ILedger>(),
                 resolver.GetService<TimeProvider>(),
                 registry.Get<TokenActor>()),
             new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
+        .AddStartup((system, _) => PoolDeparture.Prepare(system))
         .WithActors((system, registry, resolver) => system.ActorOf(
             StrayRequestsActor.Props(registry.Get<TokenActor>(), resolver.GetService<TimeProvider>()), "stray-requests"));
 

@@ -28,6 +28,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly IActorRef _tokens;
     private readonly PoolDecider _pool;
     private readonly List<Early> _early = [];
+    private readonly List<IActorRef> _waitForHandOver = [];
     private readonly Dictionary<(Guid UserId, Guid UsageId), Early> _earlyAsks = [];
     private readonly DatabaseTime _databaseTime = new();
     private readonly ILoggingAdapter _log = Context.GetLogger();
@@ -35,6 +36,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private DateTimeOffset _sizeReadAt;
     private bool _isReady;
     private bool _isHandingOver;
+    private bool _hasHandedOver;
+    private bool _isToEnd;
     private bool _loading;
     private bool _loadAgain;
     private DateTimeOffset? _rebuiltAt;
@@ -105,8 +108,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         if (message is Swept or Failed { Step: Timer.Sweep } || (message is Timer.Sweep && !_isReady))
             SweepLater();
 
-        if (message is HandOver)
-            BeginHandOver();
+        if (message is HandOver or MakeWay)
+            BeginHandOver(message);
         else if (_isHandingOver && message is PoolRequest or PoolQuery or Timer.EndHandOver)
             HandingOver(message);
         else if (_isReady)
@@ -114,24 +117,33 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         else
             Starting(message);
 
-        if (_isHandingOver && !_pool.IsAwaited)
-            Context.Stop(Self);
+        if (_isHandingOver && (_hasHandedOver || !_pool.IsAwaited))
+            EndHandOver();
     }
 
-    // The singleton's manager starts again what fails, and waits for the end of what it has told to make way.
+    // The singleton's manager starts again what fails, and waits for the end of what it has told to hand over.
     protected override void PreRestart(Exception reason, object message)
     {
-        if (_isHandingOver)
+        if (_isToEnd)
             Self.Tell(HandOver.Instance);
         base.PreRestart(reason, message);
     }
+
+    protected override void PostStop() => SayThatItHasMadeWay();
 
     /// <summary>
     /// Nothing that comes now is begun here, and what came before is brought to its end: the successor would only learn from the
     /// ledger what came of it, and whoever asked would have to wait for an answer that never comes.
     /// </summary>
-    private void BeginHandOver()
+    private void BeginHandOver(object message)
     {
+        if (message is HandOver)
+            _isToEnd = true;
+        else
+            _waitForHandOver.Add(Sender);
+        if (_isHandingOver)
+            return;
+
         _isHandingOver = true;
         Timers.StartSingleTimer(Timer.EndHandOver, Timer.EndHandOver, LongestHandOver);
         foreach (var early in _early.Where(early => early.Message is PoolRequest))
@@ -153,13 +165,26 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
                 break;
 
             case Timer.EndHandOver:
-                _log.Warning("The pool is handed over though not everybody has an answer: what became of their requests, the ledger says.");
-                Context.Stop(Self);
+                _log.Warning("The pool makes way though not everybody has an answer: what became of their requests, the ledger says.");
+                _hasHandedOver = true;
                 break;
 
             default:
                 throw new UnreachableException($"{message}");
         }
+    }
+
+    private void EndHandOver()
+    {
+        SayThatItHasMadeWay();
+        if (_isToEnd)
+            Context.Stop(Self);
+    }
+
+    private void SayThatItHasMadeWay()
+    {
+        _waitForHandOver.ForEach(waiting => waiting.Tell(MadeWay.Instance));
+        _waitForHandOver.Clear();
     }
 
     /// <summary>What is remembered is as old as the absence, and so is what the ledger was asked before it.</summary>
@@ -464,7 +489,19 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     }
 }
 
-/// <summary>To the pool, from its node: it is to make way for the pool on another one.</summary>
+/// <summary>To the pool, from its node, which is about to go: it is to bring to its end what it has begun.</summary>
+internal sealed record MakeWay : INoSerializationVerificationNeeded
+{
+    public static readonly MakeWay Instance = new();
+}
+
+/// <summary>From the pool: nobody waits for it any more, or it has been waited for long enough.</summary>
+internal sealed record MadeWay : INoSerializationVerificationNeeded
+{
+    public static readonly MadeWay Instance = new();
+}
+
+/// <summary>To the pool, from its node: the same, and then to end, because the pool on another one begins after it.</summary>
 internal sealed record HandOver : INoSerializationVerificationNeeded
 {
     public static readonly HandOver Instance = new();

@@ -428,6 +428,58 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task A_pool_that_makes_way_ends_what_is_under_way_begins_nothing_says_so_and_ends_when_it_is_told_to()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(MakeWay.Instance, TestActor);
+        pool.Tell(Activate(2), TestActor);
+        await ExpectMsgAsync<PoolAnswer.Moved>();
+        pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(0, 1, 1))));
+        Assert.Equal(Make.Open(0, 1, 1), (await ExpectMsgAsync<PoolAnswer.Granted>()).Usage);
+        await ExpectMsgAsync<MadeWay>();
+
+        // It begins nothing afterwards either.
+        pool.Tell(Activate(2), TestActor);
+        await ExpectMsgAsync<PoolAnswer.Moved>();
+        Assert.False(_tokens.HasMessages);
+        pool.Tell(HandOver.Instance);
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task A_pool_that_makes_way_is_waited_for_for_a_second_at_most_and_then_hands_over_at_once()
+    {
+        var pool = await StartAsync();
+        Watch(pool);
+        pool.Tell(Activate(1), TestActor);
+        await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(MakeWay.Instance, TestActor);
+        await HeardAsync(pool);
+        await AdvanceAsync(pool, TimeSpan.FromSeconds(0.9));
+        Assert.False(HasMessages);
+        ((TestScheduler)Sys.Scheduler).Advance(TimeSpan.FromSeconds(0.1));
+        await ExpectMsgAsync<MadeWay>();
+        pool.Tell(HandOver.Instance);
+        await ExpectTerminatedAsync(pool);
+    }
+
+    [Fact]
+    public async Task A_pool_that_is_handed_over_while_it_makes_way_says_at_its_end_that_it_has()
+    {
+        var pool = await StartAsync();
+        pool.Tell(Activate(1), TestActor);
+        var ask = await _tokens.ExpectMsgAsync<TokenCommand.Activate>();
+        pool.Tell(MakeWay.Instance, TestActor);
+        pool.Tell(HandOver.Instance);
+        pool.Tell(new TokenAnswer.Activated(ask.TokenId, Make.Row(Make.Open(0, 1, 1))));
+        await ExpectMsgAsync<PoolAnswer.Granted>();
+        await ExpectMsgAsync<MadeWay>();
+    }
+
+    [Fact]
     public async Task Who_came_before_the_pool_was_loaded_is_sent_to_its_successor()
     {
         _ledger.Gate = new TaskCompletionSource();
