@@ -70,8 +70,10 @@ internal sealed class Stage(Extent extent, Progress progress, CancellationToken 
     {
         Assembly = NodeProcess.BuiltAssembly,
         Configuration = new Dictionary<string, string>(settings.Configuration) { ["TokenManager:Management:Url"] = "http://127.0.0.1:0" },
-        Environment = new Dictionary<string, string?>(
-            [.. settings.Environment, .. NodeProcess.RuntimeSettings.Keys.Select(name => KeyValuePair.Create<string, string?>(name, null))]),
+        Environment = settings.Environment
+            .Where(variable => !NodeProcess.RuntimeSettings.ContainsKey(variable.Key))
+            .Concat(NodeProcess.RuntimeSettings.Keys.Select(name => KeyValuePair.Create<string, string?>(name, null)))
+            .ToDictionary(),
     };
 
     /// <summary>Lets something end with the stage, the last first.</summary>

@@ -174,11 +174,12 @@ internal sealed class ActivationsMeasurement : Measurement
             }
         }
 
+        var many = callers == 1 ? "1 caller" : Invariant($"{callers} callers");
         foreach (var (name, ofOne) in turns)
         {
-            section.Add(Invariant($"{callers} callers, {name}"), "activations/s", ofOne.Select(turn => turn.PerSecond));
-            section.Add(Invariant($"{callers} callers, {name}, middle"), "ms", ofOne.Select(turn => turn.Median));
-            if (ofOne[0].P99 is not null) section.Add(Invariant($"{callers} callers, {name}, p99"), "ms", ofOne.Select(turn => turn.P99!.Value));
+            section.Add($"{many}, {name}", "activations/s", ofOne.Select(turn => turn.PerSecond));
+            section.Add($"{many}, {name}, middle", "ms", ofOne.Select(turn => turn.Median));
+            if (ofOne[0].P99 is not null) section.Add($"{many}, {name}, p99", "ms", ofOne.Select(turn => turn.P99!.Value));
         }
 
         Judge(section, callers, turns);

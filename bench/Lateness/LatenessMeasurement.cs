@@ -32,7 +32,8 @@ internal sealed class LatenessMeasurement : Measurement
         section.Method = Invariant(
             $"""
             {stage.Extent.Leases:#,0} leases in each pool, taken one after the other at a steady pace: of the pool of 100 every 25 ms for {ShortLease.TotalSeconds:0} s, so
-            that four of five tokens are lent at any time, and of the pool of 10,000 every 10 ms for {stage.Extent.LateLease.TotalSeconds:0} s;             those in the middle of
+            that four of five tokens are lent at any time, and of the pool of 10,000 every 10 ms for {stage.Extent.LateLease.TotalSeconds:0} s;
+            those in the middle of
             as many as fill that time twice, so that as many are lent before and after them. Lateness is `ended_at` − `expires_at` of the ledger's
             rows, both by the database's clock. One that ended early is a failure.
             """);

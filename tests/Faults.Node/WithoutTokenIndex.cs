@@ -13,7 +13,7 @@ internal sealed class WithoutTokenIndex(IOwnedLedger ledger, Database database) 
     public override async Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken)
     {
         await base.DeclarePoolAsync(size, appVersion, cancellationToken);
-        await database.AskAsync("drop index if exists token_usages_open_token");
+        await database.AskAsync("drop index if exists token_usages_one_per_token");
     }
 
     public override async Task<OpenResult> OpenAsync(OpenUsage request) =>

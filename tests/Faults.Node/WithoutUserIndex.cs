@@ -12,7 +12,7 @@ internal sealed class WithoutUserIndex(IOwnedLedger ledger, Database database) :
     public override async Task DeclarePoolAsync(int size, string appVersion, CancellationToken cancellationToken)
     {
         await base.DeclarePoolAsync(size, appVersion, cancellationToken);
-        await database.AskAsync("drop index if exists token_usages_open_user");
+        await database.AskAsync("drop index if exists token_usages_one_per_user");
     }
 
     public override async Task<CloseResult> CloseAsync(CloseUsage request)

@@ -19,13 +19,12 @@ internal sealed class PostgresLedger : SqlLedger
 
     // The ledger looks rows up by their keys and does nothing else. Statements are planned once, perhaps while the
     // tables are nearly empty, and a plan that scans them would be kept while they grow. Compiling them costs more than
-    // running them.
+    // running them. Which index is the right one, the indexes say: see docs/adr/0044-plans-do-not-depend-on-statistics.md.
     private const string Planning =
         "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off";
 
     // Ends before the call does, so that a call that only waited for a lock knows that it did nothing.
     private const string Locks = "-c lock_timeout=2500";
-
 
     private readonly NpgsqlDataSource _dataSource;
 

@@ -21,8 +21,11 @@ internal abstract class SqlLedger : IOwnedLedger
         "u.id, u.token_id, u.user_id, u.fence, u.started_at, u.expires_at, u.ended_at, u.end_reason, "
         + "u.expires_at - clock_timestamp()";
 
-    private const string NewestFence =
-        "coalesce((select max(m.fence) from token_usages m where m.token_id = t.id), 0)";
+    // Its newest usage, open or not: what is open is always the newest, and this index finds it whatever the database believes
+    // of how many are open.
+    private const string NewestUsage =
+        "left join token_usages u on u.token_id = t.id "
+        + "and u.fence = (select max(m.fence) from token_usages m where m.token_id = t.id)";
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
 
@@ -369,10 +372,10 @@ internal abstract class SqlLedger : IOwnedLedger
         await using var select = Command(
             session.Connection,
             $"""
-            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}, r.n
+            select {QualifiedUsageColumns}, t.id, t.ordinal, pool.size, {StatementTime}, r.n
             from {Rows("n", "token_id")} cross join pool
             left join tokens t on t.id = r.token_id
-            left join token_usages u on u.token_id = t.id and u.ended_at is null
+            {NewestUsage}
             where pool.id = 1
             """);
         AddRows(
@@ -384,8 +387,8 @@ internal abstract class SqlLedger : IOwnedLedger
         while (await reader.ReadAsync(cancellationToken))
         {
             var token = await reader.IsDBNullAsync(9, cancellationToken) ? null : await ReadTokenAsync(reader, cancellationToken);
-            var isInPool = token is not null && (token.Ordinal < reader.GetInt32(12) || token.Open is not null);
-            results[reader.GetInt32(14)] = new TokenImage(isInPool ? token : null, ReadTime(reader, 13));
+            var isInPool = token is not null && (token.Ordinal < reader.GetInt32(11) || token.Open is not null);
+            results[reader.GetInt32(13)] = new TokenImage(isInPool ? token : null, ReadTime(reader, 12));
         }
 
         return results;
@@ -518,17 +521,18 @@ internal abstract class SqlLedger : IOwnedLedger
     private async Task<PoolImage> ReadPoolAsync(DbConnection connection, TimeLimit limit)
     {
         limit.StartAgain();
+        // The comparison is always true, and says which index has the open rows.
         await using var command = Command(
             connection,
             $"""
-            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}
+            select {QualifiedUsageColumns}, t.id, t.ordinal, pool.size, {StatementTime}
             from pool join tokens t on t.ordinal < pool.size
-            left join token_usages u on u.token_id = t.id and u.ended_at is null
+            {NewestUsage}
             where pool.id = 1
             union all
-            select {QualifiedUsageColumns}, t.id, t.ordinal, {NewestFence}, pool.size, {StatementTime}
+            select {QualifiedUsageColumns}, t.id, t.ordinal, pool.size, {StatementTime}
             from token_usages u join tokens t on t.id = u.token_id cross join pool
-            where u.ended_at is null and t.ordinal >= pool.size and pool.id = 1
+            where u.ended_at is null and u.expires_at > u.started_at and t.ordinal >= pool.size and pool.id = 1
             """);
         await using var reader = await command.ExecuteReaderAsync(limit.Token);
         var tokens = new List<PoolToken>();
@@ -541,8 +545,8 @@ internal abstract class SqlLedger : IOwnedLedger
                 limit.StartAgain();
             if (tokens.Count > 1)
                 continue;
-            size = reader.GetInt32(12);
-            readAt = ReadTime(reader, 13);
+            size = reader.GetInt32(11);
+            readAt = ReadTime(reader, 12);
         }
 
         // Here and not in the query, which thereby sends its first row at once, however large the pool is.
@@ -657,11 +661,15 @@ internal abstract class SqlLedger : IOwnedLedger
                 : new UsageEnd(ReadTime(reader, 6), ToReason(reader.GetString(7)))),
         ReadSpan(reader, 8));
 
-    private async Task<PoolToken> ReadTokenAsync(DbDataReader reader, CancellationToken cancellationToken) => new(
-        reader.GetGuid(9),
-        reader.GetInt32(10),
-        reader.GetInt64(11),
-        await reader.IsDBNullAsync(0, cancellationToken) ? null : ReadUsage(reader));
+    private async Task<PoolToken> ReadTokenAsync(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        var newest = await reader.IsDBNullAsync(0, cancellationToken) ? null : ReadUsage(reader);
+        return new PoolToken(
+            reader.GetGuid(9),
+            reader.GetInt32(10),
+            newest?.Usage.Fence ?? 0,
+            newest is { Usage.IsOpen: true } ? newest : null);
+    }
 
     private static string ToText(EndReason reason) => reason switch
     {

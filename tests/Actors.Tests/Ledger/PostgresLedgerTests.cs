@@ -142,16 +142,33 @@ public sealed class PostgresLedgerTests : LedgerTests
             await Ledger.SweepAsync(10, 0, CancellationToken.None);
         }
 
-        // A session reports its scans when it ends, at the latest.
-        await Ledger.DisposeAsync();
-        await Eventually.Async(
-            async () => await QueryAsync(
-                """
-                select count(*) from pg_stat_activity
-                where datname = current_database() and application_name = 'token-manager-ledger'
-                """) is 0L,
-            TimeSpan.FromSeconds(20));
+        await EndLedgerAsync();
         Assert.Equal(scansOfMigrations, await QueryAsync(Scans));
+    }
+
+    [Fact]
+    public async Task What_a_call_reads_does_not_grow_with_the_pool_because_nothing_was_lent_when_rows_were_counted()
+    {
+        const int Size = 1000;
+        // Some rows for each call, and far less than all open ones for each.
+        const int Most = 30 * 5 * Size;
+        const string Reads = "select sum(idx_tup_read)::bigint from pg_stat_user_indexes where relname in ('token_usages', 'tokens')";
+        var tokens = await DeclareAsync(Size);
+        await QueryAsync("alter table token_usages set (autovacuum_enabled = off)");
+        foreach (var usage in await Task.WhenAll(tokens.Select(token => OpenAsync(Wish(token.TokenId)))))
+            await CloseAsync(usage, EndReason.Released);
+        await QueryAsync("vacuum (analyze)");
+        var before = (long)(await QueryAsync(Reads))!;
+
+        var open = await Task.WhenAll(tokens.Select(token => OpenAsync(Wish(token.TokenId, fence: 2))));
+        var refused = await Task.WhenAll(open.Select(usage => Ledger.OpenAsync(Wish(usage.TokenId, fence: 3, usage.UserId))));
+        Assert.All(refused, result => Assert.IsType<OpenResult.UserHolds>(result));
+        Assert.All((await Ledger.ReadPoolAsync(CancellationToken.None)).Tokens, token => Assert.NotNull(token.Open));
+        await Task.WhenAll(tokens.Select(token => Ledger.FindTokenAsync(token.TokenId)));
+        await Task.WhenAll(open.Select(usage => CloseAsync(usage, EndReason.Released)));
+
+        await EndLedgerAsync();
+        Assert.InRange((long)(await QueryAsync(Reads))! - before, Size, Most);
     }
 
     [Fact]
@@ -177,6 +194,19 @@ public sealed class PostgresLedgerTests : LedgerTests
 
     protected override DbConnection CreateConnection() =>
         new NpgsqlConnection(((Store.Postgres)Store).ConnectionString + ";Pooling=false");
+
+    // A session reports what it read when it ends, at the latest.
+    private async Task EndLedgerAsync()
+    {
+        await Ledger.DisposeAsync();
+        await Eventually.Async(
+            async () => await QueryAsync(
+                """
+                select count(*) from pg_stat_activity
+                where datname = current_database() and application_name = 'token-manager-ledger'
+                """) is 0L,
+            TimeSpan.FromSeconds(20));
+    }
 
     private static async Task ExecuteAsync(DbConnection connection, string sql)
     {
