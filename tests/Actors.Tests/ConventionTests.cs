@@ -32,9 +32,9 @@ public sealed partial class ConventionTests
             Files("Http"), file => Read(file).Contains("Akka", StringComparison.Ordinal));
 
     [Fact]
-    public void Only_the_gateway_and_the_view_of_the_cluster_ask() =>
+    public void Only_the_gateway_the_view_of_the_cluster_and_a_node_that_goes_ask() =>
         Assert.Equal(
-            ["Actors/Management/ClusterManagement.cs", "Actors/TokenGateway.cs"],
+            ["Actors/Hosting/PoolDeparture.cs", "Actors/Management/ClusterManagement.cs", "Actors/TokenGateway.cs"],
             Files("Actors").Concat(Files("Http")).Concat(Files("Node")).Where(file => Ask().IsMatch(Read(file))));
 
     [Fact]
