@@ -10,13 +10,22 @@ namespace TokenManager.Cluster.Drills;
 /// </summary>
 internal sealed class Network : IAsyncDisposable
 {
-    private readonly string _name = string.Create(CultureInfo.InvariantCulture, $"tm{Environment.ProcessId}");
-    private readonly string _prefix = string.Create(CultureInfo.InvariantCulture, $"198.18.{Random.Shared.Next(256)}");
+    private const int Prefixes = 256;
+
+    private static readonly int First = Random.Shared.Next(Prefixes);
+    private static int _networks;
+
+    private readonly string _name;
+    private readonly string _prefix;
     private readonly List<(string From, string To)> _cuts = [];
     private readonly Stack<string> _undo = new();
 
+    // The system takes a namespace apart a moment after it was told to: the next one must not need the same names.
     private Network()
     {
+        var number = Interlocked.Increment(ref _networks);
+        _name = string.Create(CultureInfo.InvariantCulture, $"tm{Environment.ProcessId}x{number}");
+        _prefix = string.Create(CultureInfo.InvariantCulture, $"198.18.{(First + number) % Prefixes}");
     }
 
     private string Router => $"{_name}r";
