@@ -250,16 +250,18 @@ internal sealed class TokenGateway(
 
     /// <summary>
     /// Asks again and again, twice as long apart each time up to a second: a moving pool is found soon, above all by who knows
-    /// that nothing was begun, and a slow one is not asked the same over and over. What any of the asks brought about counts; that one of them was refused, or could not
-    /// be carried out, is an answer when no other one is open any more. One that was not even begun is as good as none. Nothing
-    /// is asked as long as nobody could say until when somebody waits for it.
+    /// that nothing was begun, and a slow one is not asked the same over and over. What any of the asks brought about counts;
+    /// that one of them was refused, or could not be carried out, is an answer when no other one is open any more. One that
+    /// was not even begun is as good as none. Nothing is asked as long as nobody could say until when somebody waits for it.
     /// </summary>
     private async Task<object?> AskUntilAnsweredAsync(IWireMessage request, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         var open = new List<Task<object?>>();
         var mayHaveBegun = 0;
-        for (var wait = FirstAskAgain; RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause; wait = mayHaveBegun == 0 ? FirstAskAgain : Sooner(wait * 2, LastAskAgain))
+        for (var wait = FirstAskAgain;
+             RequestTimeout - time.GetElapsedTime(start) is var left && left >= ShortestPause;
+             wait = mayHaveBegun == 0 ? FirstAskAgain : Sooner(wait * 2, LastAskAgain))
         {
             if (Limited(request, left) is { } limited)
             {

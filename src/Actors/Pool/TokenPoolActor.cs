@@ -36,7 +36,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private DateTimeOffset _sizeReadAt;
     private bool _isReady;
     private bool _isHandingOver;
-    private bool _hasHandedOver;
+    private bool _hasWaitedLongEnough;
     private bool _isToEnd;
     private bool _loading;
     private bool _loadAgain;
@@ -117,7 +117,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         else
             Starting(message);
 
-        if (_isHandingOver && (_hasHandedOver || !_pool.IsAwaited))
+        if (_isHandingOver && (_hasWaitedLongEnough || !_pool.IsAwaited))
             EndHandOver();
     }
 
@@ -166,7 +166,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
             case Timer.EndHandOver:
                 _log.Warning("The pool makes way though not everybody has an answer: what became of their requests, the ledger says.");
-                _hasHandedOver = true;
+                _hasWaitedLongEnough = true;
                 break;
 
             default:
@@ -176,6 +176,8 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private void EndHandOver()
     {
+        // Between making way and the end may lie more than a second in which nobody waits for anything.
+        Timers.Cancel(Timer.EndHandOver);
         SayThatItHasMadeWay();
         if (_isToEnd)
             Context.Stop(Self);

@@ -467,6 +467,15 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task A_pool_that_has_made_way_does_not_say_later_that_somebody_has_no_answer()
+    {
+        var pool = await StartAsync();
+        pool.Tell(MakeWay.Instance, TestActor);
+        await ExpectMsgAsync<MadeWay>();
+        await EventFilter.Warning().ExpectAsync(0, () => AdvanceAsync(pool, TimeSpan.FromSeconds(1.5)));
+    }
+
+    [Fact]
     public async Task A_pool_that_is_handed_over_while_it_makes_way_says_at_its_end_that_it_has()
     {
         var pool = await StartAsync();
