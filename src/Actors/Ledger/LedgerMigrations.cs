@@ -13,6 +13,9 @@ public static class LedgerMigrations
     private const int ConnectLimitInSeconds = 3;
     private const int CommandLimitInSeconds = 30;
 
+    // Nobody waits for an index that is made while others write, and of a large table that takes long.
+    private const int ConcurrentLimitInSeconds = 3600;
+
     private static readonly TimeSpan LockRetryDelay = TimeSpan.FromMilliseconds(20);
 
     /// <summary>
@@ -42,8 +45,8 @@ public static class LedgerMigrations
             Pooling = false,
             Timeout = ConnectLimitInSeconds,
             CommandTimeout = CommandLimitInSeconds,
-        }.ToString();
-        await using var connection = new NpgsqlConnection(settings);
+        };
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -55,10 +58,12 @@ public static class LedgerMigrations
 
         try
         {
-            // Held by this session, so it ends with this process at the latest.
-            await using var command = new NpgsqlCommand($"select pg_advisory_lock({AdvisoryLock})", connection);
-            await command.ExecuteNonQueryAsync(cancellationToken);
-            await UpgradeAsync(DeployChanges.To.PostgresqlDatabase(settings), "Postgres");
+            await LockDatabaseAsync(connection, cancellationToken);
+            await UpgradeAsync(
+                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithTransactionPerScript(), "Postgres");
+            settings.CommandTimeout = ConcurrentLimitInSeconds;
+            await UpgradeAsync(
+                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithoutTransaction(), "Postgres.Concurrent");
         }
         catch (Exception e) when (
             !cancellationToken.IsCancellationRequested && PostgresFailures.Classify(e) != Failure.Defect)
@@ -75,13 +80,25 @@ public static class LedgerMigrations
             await using var connection = SqliteConnections.Open(path, TimeProvider.System, pooled: false);
             await using var turn = await LockFileAsync(path + ".lock", cancellationToken);
             await UpgradeAsync(
-                DeployChanges.To.SqliteDatabase(SqliteConnections.ConnectionString(path, pooled: false)), "Sqlite");
+                DeployChanges.To
+                    .SqliteDatabase(SqliteConnections.ConnectionString(path, pooled: false))
+                    .WithTransactionPerScript(),
+                "Sqlite");
         }
         catch (Exception e) when (
             !cancellationToken.IsCancellationRequested && SqliteFailures.Classify(e) != Failure.Defect)
         {
             throw new LedgerUnavailableException(outcomeUnknown: true, e);
         }
+    }
+
+    // Held by this session, so it ends with this process at the latest. Whoever waited for it within a statement would have a
+    // snapshot, for whose end the making of an index waits, and so would both.
+    private static async Task LockDatabaseAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select pg_try_advisory_lock({AdvisoryLock})", connection);
+        while (await command.ExecuteScalarAsync(cancellationToken) is not true)
+            await Task.Delay(LockRetryDelay, cancellationToken);
     }
 
     // The file stays: if it were deleted, somebody could still be waiting for it while somebody else makes a new one.
@@ -102,13 +119,13 @@ public static class LedgerMigrations
 
     private static async Task UpgradeAsync(UpgradeEngineBuilder database, string folder)
     {
-        var scripts = $".Migrations.{folder}.";
+        // The folders in it are not meant.
+        var first = $"{typeof(LedgerMigrations).Namespace}.Migrations.{folder}.0";
         var engine = database
             .WithScriptsEmbeddedInAssembly(
                 typeof(LedgerMigrations).Assembly,
-                name => name.Contains(scripts, StringComparison.Ordinal))
+                name => name.StartsWith(first, StringComparison.Ordinal))
             .WithVariablesDisabled()
-            .WithTransactionPerScript()
             .LogToNowhere()
             .Build();
         var result = await Task.Run(engine.PerformUpgrade);

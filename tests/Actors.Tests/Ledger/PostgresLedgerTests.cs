@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Npgsql;
 using TokenManager.Actors.Ledger;
@@ -169,6 +170,58 @@ public sealed class PostgresLedgerTests : LedgerTests
 
         await EndLedgerAsync();
         Assert.InRange((long)(await QueryAsync(Reads))! - before, Size, Most);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Calls_go_on_while_migrations_wait_for_a_reader_and_what_was_interrupted_is_made_the_next_time(bool interrupted)
+    {
+        const string Waiting =
+            """
+            from pg_stat_activity where datname = current_database()
+            and application_name = 'token-manager-migrations' and wait_event_type = 'Lock'
+            """;
+        var tokens = await DeclareAsync(20);
+        await OpenAsync(Wish(tokens[0].TokenId));
+        await QueryAsync(
+            """
+            create unique index token_usages_open_user on token_usages (user_id) where ended_at is null;
+            create unique index token_usages_open_token on token_usages (token_id) where ended_at is null;
+            create index token_usages_open_expires_at on token_usages (expires_at) where ended_at is null;
+            drop index token_usages_one_per_user, token_usages_one_per_token, token_usages_due;
+            delete from schemaversions where scriptname like '%.Concurrent.%'
+            """);
+        await using var reader = CreateConnection();
+        await reader.OpenAsync();
+        await using var reading = await reader.BeginTransactionAsync(IsolationLevel.RepeatableRead);
+        await ExecuteAsync(reader, "select count(*) from token_usages");
+
+        var migrations = LedgerMigrations.ApplyAsync(Store, CancellationToken.None);
+        await Eventually.Async(
+            async () => await QueryAsync($"select count(*) {Waiting}") is 1L, TimeSpan.FromSeconds(20));
+        foreach (var token in tokens.Skip(1))
+            await CloseAsync(await OpenAsync(Wish(token.TokenId)), EndReason.Released);
+        Assert.False(migrations.IsCompleted);
+        if (interrupted)
+        {
+            await QueryAsync($"select pg_terminate_backend(pid) {Waiting}");
+            await Assert.ThrowsAsync<LedgerUnavailableException>(() => migrations);
+            Assert.Equal("token_usages_one_per_user", await QueryAsync(OpenRowIndexes("not indisvalid")));
+        }
+
+        await reading.CommitAsync();
+        await (interrupted ? LedgerMigrations.ApplyAsync(Store, CancellationToken.None) : migrations);
+
+        Assert.Equal(
+            "token_usages_due, token_usages_one_per_token, token_usages_one_per_user",
+            await QueryAsync(OpenRowIndexes("indisvalid")));
+
+        static string OpenRowIndexes(string which) =>
+            $"""
+            select string_agg(indexrelid::regclass::text, ', ' order by indexrelid::regclass::text) from pg_index
+            where indrelid = 'token_usages'::regclass and indpred is not null and {which}
+            """;
     }
 
     [Fact]
