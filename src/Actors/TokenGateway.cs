@@ -165,7 +165,11 @@ internal sealed class TokenGateway(
             clears.Add(AskAsync(pool, request, left, cancellationToken));
             answer = await AnsweredOrMovedAsync(clears[^1], there, cancellationToken);
             if (answer is PoolAnswer.Moved)
+            {
+                // Who has made way still says how it is.
+                await Task.Delay(FirstAskAgain, cancellationToken);
                 answer = await AskUntilAnsweredAsync(new PoolQuery.GetStatus(), cancellationToken);
+            }
         }
 
         if (answer is not PoolAnswer.Cleared)

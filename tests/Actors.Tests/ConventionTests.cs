@@ -34,7 +34,7 @@ public sealed partial class ConventionTests
     [Fact]
     public void Only_the_gateway_the_view_of_the_cluster_and_a_node_that_goes_ask() =>
         Assert.Equal(
-            ["Actors/Hosting/PoolDeparture.cs", "Actors/Management/ClusterManagement.cs", "Actors/TokenGateway.cs"],
+            ["Actors/Management/ClusterManagement.cs", "Actors/Pool/PoolDeparture.cs", "Actors/TokenGateway.cs"],
             Files("Actors").Concat(Files("Http")).Concat(Files("Node")).Where(file => Ask().IsMatch(Read(file))));
 
     [Fact]
@@ -76,7 +76,7 @@ public sealed partial class ConventionTests
     {
         var files = Files("Actors").Where(file => file.StartsWith("Actors/Pool/", StringComparison.Ordinal)).ToArray();
         Assert.Contains("Actors/Pool/PoolDecider.cs", files);
-        return files.Except(["Actors/Pool/TokenPoolActor.cs"]);
+        return files.Except(["Actors/Pool/PoolDeparture.cs", "Actors/Pool/TokenPoolActor.cs"]);
     }
 
     private static IEnumerable<string> Files(string project) =>

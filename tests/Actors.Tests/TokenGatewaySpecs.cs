@@ -184,16 +184,19 @@ public sealed class TokenGatewaySpecs : TestKit
     [Fact]
     public async Task Who_is_told_that_the_pool_moves_does_not_ask_further_and_further_apart()
     {
-        // With pauses that double there would be six in all.
-        const int MoreThanWithDoublePauses = 8;
+        // Seven pauses, or with pauses that double up to a second more than twice as much as that.
+        const int Asks = 8;
+        var limit = TimeSpan.FromSeconds(4);
+        var started = TimeProvider.System.GetTimestamp();
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
-        for (var ask = 1; ask < MoreThanWithDoublePauses; ask++)
+        for (var ask = 1; ask < Asks; ask++)
         {
             await RequestAsync<PoolRequest.ActivateToken>();
             Reply(new PoolAnswer.Moved());
         }
 
         await RequestAsync<PoolRequest.ActivateToken>();
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.Zero, limit);
         Reply(new PoolAnswer.UserAlreadyActive());
         Assert.Equal(new ActivateResult.UserAlreadyActive(), await result);
     }
@@ -314,6 +317,8 @@ public sealed class TokenGatewaySpecs : TestKit
         Reply(status);
         await RequestAsync<PoolRequest.ClearTokens>();
         Reply(new PoolAnswer.Moved());
+        // It says how it is until it ends: whoever asked at once would go round in circles.
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
         await RequestAsync<PoolQuery.GetStatus>();
         Reply(status with { Node = "another" });
         await RequestAsync<PoolRequest.ClearTokens>();

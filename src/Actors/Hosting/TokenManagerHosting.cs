@@ -247,18 +247,23 @@ public static class TokenManagerHosting
             new TokenSharding(),
             new ShardOptions { HandOffStopMessage = StopToken.Instance, StateStoreMode = StateStoreMode.DData });
 
-    private static AkkaConfigurationBuilder AddPool(this AkkaConfigurationBuilder builder, PoolSettings settings) => builder
-        .WithSingleton<TokenPoolActor>(
-            PoolDeparture.SingletonName,
-            (_, registry, resolver) => TokenPoolActor.Props(
-                settings,
-                resolver.GetService<ILedger>(),
-                resolver.GetService<TimeProvider>(),
-                registry.Get<TokenActor>()),
-            new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
-        .AddStartup((system, _) => PoolDeparture.Prepare(system))
-        .WithActors((system, registry, resolver) => system.ActorOf(
-            StrayRequestsActor.Props(registry.Get<TokenActor>(), resolver.GetService<TimeProvider>()), "stray-requests"));
+    private static AkkaConfigurationBuilder AddPool(this AkkaConfigurationBuilder builder, PoolSettings settings)
+    {
+        var departure = new PoolDeparture();
+        return builder
+            .WithSingleton<TokenPoolActor>(
+                PoolDeparture.SingletonName,
+                (_, registry, resolver) => TokenPoolActor.Props(
+                    settings,
+                    resolver.GetService<ILedger>(),
+                    resolver.GetService<TimeProvider>(),
+                    registry.Get<TokenActor>(),
+                    departure),
+                new ClusterSingletonOptions { TerminationMessage = HandOver.Instance })
+            .AddStartup((system, _) => departure.Prepare(system))
+            .WithActors((system, registry, resolver) => system.ActorOf(
+                StrayRequestsActor.Props(registry.Get<TokenActor>(), resolver.GetService<TimeProvider>()), "stray-requests"));
+    }
 
     private static AkkaConfigurationBuilder AddCache(this AkkaConfigurationBuilder builder) => builder
         .WithActors((system, registry, resolver) => registry.Register<TokenCacheActor>(system.ActorOf(

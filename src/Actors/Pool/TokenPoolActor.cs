@@ -26,6 +26,7 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private readonly ILedger _ledger;
     private readonly TimeProvider _time;
     private readonly IActorRef _tokens;
+    private readonly PoolDeparture _departure;
     private readonly PoolDecider _pool;
     private readonly List<Early> _early = [];
     private readonly List<IActorRef> _waitForHandOver = [];
@@ -44,12 +45,14 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
     private TimeSpan _tickedAt;
     private int _sweepFrom;
 
-    public TokenPoolActor(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens)
+    public TokenPoolActor(
+        PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens, PoolDeparture departure)
     {
         _settings = settings;
         _ledger = ledger;
         _time = time;
         _tokens = tokens;
+        _departure = departure;
         _pool = new PoolDecider(settings);
     }
 
@@ -88,12 +91,16 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
 
     private static string Node => ((ExtendedActorSystem)Context.System).Provider.DefaultAddress.ToString();
 
-    public static Props Props(PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens) =>
-        Akka.Actor.Props.Create(() => new TokenPoolActor(settings, ledger, time, tokens));
+    public static Props Props(
+        PoolSettings settings, ILedger ledger, TimeProvider time, IActorRef tokens, PoolDeparture departure) =>
+        Akka.Actor.Props.Create(() => new TokenPoolActor(settings, ledger, time, tokens, departure));
 
     protected override void PreStart()
     {
         _tickedAt = Now;
+        // The shards of this node go, or are gone already.
+        if (_departure.HasBegun)
+            Self.Tell(MakeWay.Instance, ActorRefs.Nobody);
         Timers.StartPeriodicTimer(Timer.Tick, Timer.Tick, TickInterval);
         SweepLater();
         Load();
@@ -158,6 +165,11 @@ internal sealed class TokenPoolActor : UntypedActor, IWithTimers
         {
             case PoolRequest:
                 Sender.Tell(new PoolAnswer.Moved());
+                break;
+
+            // Until it is told to end there is no other one, and what it knows is still right.
+            case PoolQuery when _isReady && !_isToEnd:
+                Ready(message);
                 break;
 
             // The successor answers what is asked of the pool.

@@ -23,6 +23,7 @@ public sealed class TokenPoolActorSpecs : TestKit
     private readonly FakeTimeProvider _time = new();
     private readonly TestProbe _tokens;
     private readonly PoolSettings _settings = new() { Size = 2, MaxWaiting = 2 };
+    private readonly PoolDeparture _departure = new();
 
     public TokenPoolActorSpecs()
         : base(Config + Patience.Config) => _tokens = CreateTestProbe();
@@ -495,6 +496,28 @@ public sealed class TokenPoolActorSpecs : TestKit
     }
 
     [Fact]
+    public async Task A_pool_that_has_made_way_still_says_how_it_is_until_it_is_told_to_end()
+    {
+        var pool = await StartAsync();
+        pool.Tell(MakeWay.Instance, TestActor);
+        await ExpectMsgAsync<MadeWay>();
+        pool.Tell(new PoolQuery.GetStatus(), TestActor);
+        Assert.Equal(_settings.Size, (await ExpectMsgAsync<PoolStatus>()).Total);
+        pool.Tell(new PoolQuery.GetDigest(1), TestActor);
+        await ExpectMsgAsync<PoolDigest>();
+    }
+
+    [Fact]
+    public async Task A_pool_that_comes_to_a_node_whose_shards_go_begins_nothing()
+    {
+        _departure.Begin();
+        var pool = await StartAsync();
+        pool.Tell(Activate(1), TestActor);
+        await ExpectMsgAsync<PoolAnswer.Moved>();
+        Assert.False(_tokens.HasMessages);
+    }
+
+    [Fact]
     public async Task Who_came_before_the_pool_was_loaded_is_sent_to_its_successor()
     {
         _ledger.Gate = new TaskCompletionSource();
@@ -546,7 +569,7 @@ public sealed class TokenPoolActorSpecs : TestKit
         return (digest.AsOf, digest.Size, digest.SizeReadAt);
     }
 
-    private IActorRef Start() => Sys.ActorOf(TokenPoolActor.Props(_settings, _ledger, _time, _tokens));
+    private IActorRef Start() => Sys.ActorOf(TokenPoolActor.Props(_settings, _ledger, _time, _tokens, _departure));
 
     [Fact]
     public async Task The_status_says_where_the_pool_is_and_since_when()

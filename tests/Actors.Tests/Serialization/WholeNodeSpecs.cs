@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.Serialization;
 using System.Text;
+using Akka;
 using Akka.Actor;
 using Akka.Hosting;
 using Akka.Persistence;
@@ -11,6 +12,7 @@ using Microsoft.Extensions.Logging;
 using TokenManager.Actors.Cache;
 using TokenManager.Actors.Hosting;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Pool;
 using TokenManager.Actors.Serialization;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Testing;
@@ -55,6 +57,25 @@ public sealed class WholeNodeSpecs : IAsyncLifetime, IDisposable
     {
         _host.Dispose();
         _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task The_pool_of_a_node_that_goes_has_made_way_before_the_shards_go()
+    {
+        await PrimedAsync();
+        var pool = _host.Services.GetRequiredService<IReadOnlyActorRegistry>().Get<TokenPoolActor>();
+        object? answer = null;
+        CoordinatedShutdown.Get(Sys).AddTask(
+            CoordinatedShutdown.PhaseClusterShardingShutdownRegion,
+            "ask the pool",
+            async () =>
+            {
+                var request = new PoolRequest.ActivateToken(Make.User(1), Make.Usage(1), CallerChoseUsageId: false);
+                answer = await pool.Ask<object>(request, InTime);
+                return Done.Instance;
+            });
+        await _host.StopAsync();
+        Assert.IsType<PoolAnswer.Moved>(answer);
     }
 
     [Fact]
