@@ -29,6 +29,7 @@ namespace TokenManager.Actors.Hosting;
 public static class TokenManagerHosting
 {
     private const int JournalConnections = 20;
+    private const int PreparedStatements = 20;
 
     /// <summary>
     /// Registers the ledger, the read cache, the gateway, what operators use, and what brings the node into its cluster. Needs an
@@ -214,6 +215,9 @@ public static class TokenManagerHosting
             // The next failover needs at once what has been idle since the last one, and the driver would close after five
             // minutes, or something on the way would forget.
             MinPoolSize = ConcurrentRecoveries,
+            MaxAutoPrepare = PreparedStatements,
+            // What the driver would reset between two uses would take the prepared statements with it.
+            NoResetOnClose = true,
         };
 
         // The driver does not connect over a Unix socket that is to be kept alive.
