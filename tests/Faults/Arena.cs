@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using TokenManager.Cluster.Drills;
 using TokenManager.Testing;
 
@@ -119,7 +120,7 @@ internal sealed class Arena : IAsyncDisposable
                 if (Nodes.FirstOrDefault(other => address?.EndsWith(other.Place.Cluster, StringComparison.Ordinal) == true) is { } found)
                     return found;
             }
-            catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException)
+            catch (Exception failure) when (failure is HttpRequestException or SocketException or OperationCanceledException)
             {
                 // The next one may know.
             }

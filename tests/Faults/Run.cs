@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net.Sockets;
 using TokenManager.Cluster.Drills;
 using TokenManager.Faults.Checks;
 using TokenManager.Faults.History;
@@ -226,7 +227,7 @@ internal sealed class Run(RunOptions options, Action<string> say)
         {
             await act();
         }
-        catch (Exception failure) when (failure is TimeoutException or HttpRequestException or InvalidOperationException or Npgsql.NpgsqlException)
+        catch (Exception failure) when (failure is TimeoutException or HttpRequestException or SocketException or InvalidOperationException or Npgsql.NpgsqlException)
         {
             say($"not so: {what}");
             troubles.Add($"not so: {what}: {failure.Message.Split('\n')[0]}");

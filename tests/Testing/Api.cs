@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 
 namespace TokenManager.Testing;
@@ -128,8 +129,8 @@ internal static class Api
                 using var response = await client.SendAsync(request);
                 return new Reply(response.StatusCode, await BodyAsync(response), Stopwatch.GetElapsedTime(started));
             }
-            // Broken, or, where the client has a limit of its own, given up.
-            catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
+            // Broken, perhaps at the very moment when it was there, or, where the client has a limit of its own, given up.
+            catch (Exception failure) when (failure is HttpRequestException or IOException or SocketException or OperationCanceledException)
             {
                 return new Reply(null, null, Stopwatch.GetElapsedTime(started));
             }

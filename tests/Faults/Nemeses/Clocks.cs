@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using TokenManager.Cluster.Drills;
 using TokenManager.Faults.History;
 
@@ -34,7 +35,7 @@ internal static class Clocks
             using var live = await node.Client.GetAsync(new Uri("/health/live", UriKind.Relative));
             return live.Headers.Date - TimeProvider.System.GetUtcNow();
         }
-        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException)
+        catch (Exception failure) when (failure is HttpRequestException or SocketException or OperationCanceledException)
         {
             return null;
         }

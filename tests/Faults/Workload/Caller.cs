@@ -1,4 +1,5 @@
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 using TokenManager.Cluster.Drills;
 using TokenManager.Faults.History;
@@ -42,7 +43,7 @@ internal sealed class Caller(int client, Recorder recorder, IReadOnlyList<Cluste
         {
             answer = Answers.Figures(await management.GetFromJsonAsync<JsonElement>(Pool));
         }
-        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or IOException)
+        catch (Exception failure) when (failure is HttpRequestException or IOException or SocketException or OperationCanceledException)
         {
             answer = new Answer.Nothing();
         }
