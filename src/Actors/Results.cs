@@ -7,7 +7,7 @@ public abstract record ActivateResult
 {
     private ActivateResult() { }
 
-    /// <summary>The user holds the token; the grant is durable in the ledger and in the journal.</summary>
+    /// <summary>The user holds the token; the grant is durable.</summary>
     public sealed record Granted(Usage Usage) : ActivateResult;
 
     /// <summary>The user holds another token, under another usage id.</summary>

@@ -9,8 +9,8 @@ using TokenManager.Actors.Ledger;
 namespace TokenManager.Actors.Tokens;
 
 /// <summary>
-/// One token's life. Invariant: the journal holds only what the ledger decided, and nothing is answered before both
-/// are durable. Whatever goes wrong in between, a fresh incarnation recovers, reads the row and adopts it.
+/// One token's life. Invariant: what the ledger decided is durable before it is answered, and is journaled before anything else is
+/// begun. Whatever goes wrong in between, a fresh incarnation recovers, reads the row and adopts it.
 /// </summary>
 internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 {
@@ -147,7 +147,8 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 var left = missing.Count;
                 PersistAll(missing, @event =>
                 {
-                    Apply(@event);
+                    _state = TokenDecider.Apply(_state, @event);
+                    SaveSnapshotWhenDue();
                     if (--left > 0)
                         return;
 
@@ -282,7 +283,7 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
                 break;
 
             case TokenStep.Journal(var @event):
-                Persist(@event, Journaled);
+                Decided(@event);
                 break;
 
             case TokenStep.Wait(var remaining):
@@ -314,16 +315,17 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         }
     }
 
-    private void Apply(TokenEvent durable)
+    private void SaveSnapshotWhenDue()
     {
-        _state = TokenDecider.Apply(_state, durable);
         if (LastSequenceNr % EventsPerSnapshot == 0)
             SaveSnapshot(_state);
     }
 
-    private void Journaled(TokenEvent @event)
+    // Whoever asked need not wait for the journal. Nothing else is begun until that has the event too; if it never does, the next
+    // incarnation adopts it from its row.
+    private void Decided(TokenEvent @event)
     {
-        Apply(@event);
+        _state = TokenDecider.Apply(_state, @event);
         _retry = FirstRetry;
         _retryAt = TimeSpan.Zero;
         Publish();
@@ -342,7 +344,12 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         // Who asked may be a pool that is no longer the pool.
         if (_state is TokenState.Available)
             _pool.Tell(Standing());
-        BecomeIdle();
+        _pending = null;
+        Persist(@event, _ =>
+        {
+            SaveSnapshotWhenDue();
+            BecomeIdle();
+        });
     }
 
     private void Answer(TokenStep step)

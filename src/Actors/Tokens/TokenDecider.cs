@@ -17,7 +17,7 @@ internal abstract record TokenStep
     /// <summary>Look a usage up that this token does not remember.</summary>
     public sealed record Find(Guid UsageId) : TokenStep;
 
-    /// <summary>Journal what the ledger decided, then answer.</summary>
+    /// <summary>Answer what the ledger decided, and journal it.</summary>
     public sealed record Journal(TokenEvent Event) : TokenStep;
 
     /// <summary>The running usage is the answer.</summary>

@@ -26,7 +26,7 @@ internal abstract record TokenCommand(Guid TokenId) : IWireMessage
 /// <summary>What a token actor says to the pool.</summary>
 internal abstract record TokenAnswer(Guid TokenId) : IWireMessage
 {
-    /// <summary>The usage runs; row and event are durable.</summary>
+    /// <summary>The usage runs; its row is durable.</summary>
     public sealed record Activated(Guid TokenId, UsageRow Row) : TokenAnswer(TokenId);
 
     /// <summary>The ledger refused: the user has another open usage.</summary>

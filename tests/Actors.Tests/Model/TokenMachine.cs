@@ -20,6 +20,9 @@ internal sealed class TokenMachine
     private TokenCommand? _command;
     private Queue<TokenEvent> _toJournal = [];
 
+    // What is to be journaled is in the state already.
+    private bool _isDecided;
+
     public TokenMachine(Guid tokenId, LedgerModel ledger, List<TokenEvent> journal)
     {
         (_tokenId, _ledger, _journal) = (tokenId, ledger, journal);
@@ -42,7 +45,7 @@ internal sealed class TokenMachine
     public TokenState State => _state;
 
     /// <summary>All that decides what it does next.</summary>
-    public string Phase => $"{IsAlive} {_sequence} {_state} {_command} {_waitingFor} {string.Join(',', _toJournal)}";
+    public string Phase => $"{IsAlive} {_sequence} {_state} {_command} {_waitingFor} {_isDecided} {string.Join(',', _toJournal)}";
 
     /// <summary>Answers given, each with the command it answers.</summary>
     public Action<TokenCommand, TokenAnswer> Answered { get; init; } = (_, _) => { };
@@ -101,15 +104,18 @@ internal sealed class TokenMachine
         }
 
         _sequence++;
-        _state = TokenDecider.Apply(_state, @event);
+        if (!_isDecided)
+            _state = TokenDecider.Apply(_state, @event);
         if (_toJournal.Count > 0)
             return;
 
-        AnswerJournaled();
+        _isDecided = false;
+        if (_command is TokenCommand.Wake)
+            Answer(_command, new TokenStep.AnswerStanding());
         _command = null;
     }
 
-    private void AnswerJournaled()
+    private void AnswerDecided()
     {
         TokenStep? answer = (_command, _state) switch
         {
@@ -144,7 +150,10 @@ internal sealed class TokenMachine
                 _next = () => TokenDecider.DecideFound(_state, _command!, _ledger.Find(usageId));
                 break;
             case TokenStep.Journal(var @event):
+                _state = TokenDecider.Apply(_state, @event);
+                _isDecided = true;
                 _toJournal.Enqueue(@event);
+                AnswerDecided();
                 break;
             case TokenStep.Recover:
                 Fail();

@@ -418,19 +418,19 @@ public sealed class TokenDeciderTests
                 case TokenAnswer.Activated(_, var row):
                     var activate = (TokenCommand.Activate)command;
                     Assert.Equal((activate.UsageId, activate.UserId), (row.Usage.UsageId, row.Usage.UserId));
-                    Assert.Contains(Activated(row.Usage), _journal);
+                    Assert.Contains(Activated(row.Usage), _ledger.Rows.SelectMany(Events));
                     Assert.True(_granted.TryAdd(row.Usage.UsageId, row.Usage) || _granted[row.Usage.UsageId] == row.Usage);
                     break;
                 case TokenAnswer.Ended(_, { End: { } end } usage):
                     Assert.Equal(((TokenCommand.Release)command).UsageId, usage.UsageId);
-                    Assert.Contains(Released(usage), _journal);
+                    Assert.Contains(Released(usage), _ledger.Rows.SelectMany(Events));
                     Assert.True(_ended.TryAdd(usage.UsageId, end) || _ended[usage.UsageId] == end, "A usage ended twice.");
                     break;
                 case TokenAnswer.NotMine(_, var usageId):
                     Assert.DoesNotContain(_ledger.Rows, row => row.UsageId == usageId);
                     break;
                 case TokenAnswer.Standing(_, _, { Usage: var current }):
-                    Assert.Contains(Activated(current), _journal);
+                    Assert.Contains(Activated(current), _ledger.Rows.SelectMany(Events));
                     break;
                 case TokenAnswer.UsageIdTaken(_, var usageId, var row):
                     Assert.Equal(usageId, row.Usage.UsageId);
