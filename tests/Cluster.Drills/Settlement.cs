@@ -62,19 +62,9 @@ internal sealed class Settlement
             load.Calls.Select(call => call.Key),
             [
                 .. await ViolationAsync(() => Task.Run(() => Audit.NothingWasHeldTwice(rows))),
-                .. await ViolationAsync(() => JournalAgreesAsync(cluster, rows)),
+                .. await ViolationAsync(() => Audit.TheJournalComesToAgreeAsync(rows, cluster.Database, Longest)),
             ]);
     }
-
-    // An event is written a moment after its row.
-    private static Task JournalAgreesAsync(NodeCluster cluster, IReadOnlyList<Row> rows) => Eventually.Async(
-        async () =>
-        {
-            Audit.TheJournalAgrees(rows, await cluster.Database.ReadJournalAsync());
-            return true;
-        },
-        Longest,
-        expression: "the journal agrees with the ledger");
 
     private static async Task<IEnumerable<string>> ViolationAsync(Func<Task> check)
     {

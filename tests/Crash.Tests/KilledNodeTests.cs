@@ -71,7 +71,7 @@ public sealed class KilledNodeTests(ITestOutputHelper output)
         Assert.DoesNotContain(atTheEnd, row => row.IsOpen);
         Audit.NothingWasHeldTwice(atTheEnd);
         Audit.EveryGrantIsThere(grants, atTheEnd);
-        Audit.TheJournalAgrees(atTheEnd, await database.ReadJournalAsync());
+        await Audit.TheJournalComesToAgreeAsync(atTheEnd, database, TimeSpan.FromSeconds(30));
         foreach (var token in await node.ListAsync())
         {
             var history = await node.HistoryAsync(token.TokenId);

@@ -30,8 +30,17 @@ internal static class Audit
         foreach (var grant in grants) Assert.Equal(grant, byId.GetValueOrDefault(grant.UsageId));
     }
 
-    /// <summary>The journal remembers every decision of the ledger once.</summary>
-    public static void TheJournalAgrees(
+    /// <summary>The journal remembers every decision of the ledger once: a moment later, or when its token is next awake.</summary>
+    public static Task TheJournalComesToAgreeAsync(IReadOnlyCollection<Row> rows, Database database, TimeSpan within) => Eventually.Async(
+        async () =>
+        {
+            TheJournalAgrees(rows, await database.ReadJournalAsync());
+            return true;
+        },
+        within,
+        expression: "the journal agrees with the ledger");
+
+    private static void TheJournalAgrees(
         IEnumerable<Row> rows, IReadOnlyDictionary<Guid, (long Activated, long Released)> journal)
     {
         var ledger = rows.GroupBy(row => row.TokenId).ToDictionary(
