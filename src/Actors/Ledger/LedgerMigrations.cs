@@ -60,10 +60,14 @@ public static class LedgerMigrations
         {
             await LockDatabaseAsync(connection, cancellationToken);
             await UpgradeAsync(
-                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithTransactionPerScript(), "Postgres");
+                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithTransactionPerScript(),
+                "Postgres",
+                cancellationToken);
             settings.CommandTimeout = ConcurrentLimitInSeconds;
             await UpgradeAsync(
-                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithoutTransaction(), "Postgres.Concurrent");
+                DeployChanges.To.PostgresqlDatabase(settings.ConnectionString).WithoutTransaction(),
+                "Postgres.Concurrent",
+                cancellationToken);
         }
         catch (Exception e) when (
             !cancellationToken.IsCancellationRequested && PostgresFailures.Classify(e) != Failure.Defect)
@@ -83,7 +87,8 @@ public static class LedgerMigrations
                 DeployChanges.To
                     .SqliteDatabase(SqliteConnections.ConnectionString(path, pooled: false))
                     .WithTransactionPerScript(),
-                "Sqlite");
+                "Sqlite",
+                cancellationToken);
         }
         catch (Exception e) when (
             !cancellationToken.IsCancellationRequested && SqliteFailures.Classify(e) != Failure.Defect)
@@ -117,7 +122,7 @@ public static class LedgerMigrations
         }
     }
 
-    private static async Task UpgradeAsync(UpgradeEngineBuilder database, string folder)
+    private static async Task UpgradeAsync(UpgradeEngineBuilder database, string folder, CancellationToken cancellationToken)
     {
         // The folders in it are not meant.
         var first = $"{typeof(LedgerMigrations).Namespace}.Migrations.{folder}.0";
@@ -128,7 +133,8 @@ public static class LedgerMigrations
             .WithVariablesDisabled()
             .LogToNowhere()
             .Build();
-        var result = await Task.Run(engine.PerformUpgrade);
+        // A script cannot be told to end, and a node that is told to shall not wait for an index: that ends with the process.
+        var result = await Task.Run(engine.PerformUpgrade, CancellationToken.None).WaitAsync(cancellationToken);
         if (!result.Successful)
             throw result.Error;
     }

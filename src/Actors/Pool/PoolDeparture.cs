@@ -25,6 +25,7 @@ internal sealed class PoolDeparture
     public void Prepare(ActorSystem system) => CoordinatedShutdown.Get(system).AddTask(
         CoordinatedShutdown.PhaseBeforeClusterShutdown, "pool-makes-way", () => MakeWayAsync(system));
 
+    /// <summary>The shards of this node are about to go.</summary>
     public void Begin() => _hasBegun = true;
 
     private async Task<Done> MakeWayAsync(ActorSystem system)

@@ -173,9 +173,11 @@ public sealed class PostgresLedgerTests : LedgerTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Calls_go_on_while_migrations_wait_for_a_reader_and_what_was_interrupted_is_made_the_next_time(bool interrupted)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task Calls_go_on_while_migrations_wait_for_a_reader_and_what_was_interrupted_is_made_the_next_time(
+        bool interrupted, bool byTheNodesEnd)
     {
         const string Waiting =
             """
@@ -197,16 +199,25 @@ public sealed class PostgresLedgerTests : LedgerTests
         await using var reading = await reader.BeginTransactionAsync(IsolationLevel.RepeatableRead);
         await ExecuteAsync(reader, "select count(*) from token_usages");
 
-        var migrations = LedgerMigrations.ApplyAsync(Store, CancellationToken.None);
+        using var end = new CancellationTokenSource();
+        var migrations = LedgerMigrations.ApplyAsync(Store, end.Token);
         await Eventually.Async(
             async () => await QueryAsync($"select count(*) {Waiting}") is 1L, TimeSpan.FromSeconds(20));
         foreach (var token in tokens.Skip(1))
             await CloseAsync(await OpenAsync(Wish(token.TokenId)), EndReason.Released);
         Assert.False(migrations.IsCompleted);
+        if (byTheNodesEnd)
+        {
+            await end.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => migrations.WaitAsync(TimeSpan.FromSeconds(20)));
+        }
+
         if (interrupted)
         {
+            // As the end of a process does.
             await QueryAsync($"select pg_terminate_backend(pid) {Waiting}");
-            await Assert.ThrowsAsync<LedgerUnavailableException>(() => migrations);
+            if (!byTheNodesEnd)
+                await Assert.ThrowsAsync<LedgerUnavailableException>(() => migrations);
             Assert.Equal("token_usages_one_per_user", await QueryAsync(OpenRowIndexes("not indisvalid")));
         }
 
