@@ -151,14 +151,7 @@ public static class TokenManagerHosting
                         log.Warning("{0} is kept out: its certificate {1} {2}", peer, certificate?.Subject, problem);
                     return problem is null;
                 }))
-            .AddHocon(
-                $$"""
-                akka.remote.dot-netty.tcp {
-                  enable-ssl = on
-                  transport-class = "{{typeof(HandshakeFirstTransport).AssemblyQualifiedName}}"
-                }
-                """,
-                HoconAddMode.Prepend);
+            .AddHocon(HandshakeFirstTransport.Settings, HoconAddMode.Prepend);
     }
 
     // Each recovery has a connection to itself. A process that is still compiling is done with twenty later than with eight, and
