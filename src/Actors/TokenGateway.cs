@@ -42,16 +42,8 @@ internal sealed class TokenGateway(
     public async Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
-        object? answer;
-        do
-        {
-            var request = new PoolRequest.ActivateToken(userId, usageId ?? Ids.NewUsageId(time), usageId is not null);
-            answer = await AskUntilAnsweredAsync(request, cancellationToken);
-        }
-        // An id of our own that is used up was granted to an ask whose answer was lost, and is over already.
-        while (answer is PoolAnswer.UsageIdReused && usageId is null && time.GetElapsedTime(start) < RequestTimeout);
-
-        switch (answer)
+        var request = new PoolRequest.ActivateToken(userId, usageId ?? Ids.NewUsageId(time), usageId is not null);
+        switch (await AskUntilAnsweredAsync(request, cancellationToken))
         {
             case PoolAnswer.Granted(var usage):
                 await ShowAsync(usage, cancellationToken);
@@ -61,7 +53,7 @@ internal sealed class TokenGateway(
             case PoolAnswer.Exhausted(var retryAfter):
                 return new ActivateResult.PoolExhausted(retryAfter);
             case PoolAnswer.UsageIdReused:
-                return await ReusedOrGrantedAsync(userId, usageId, start);
+                return await ReusedOrGrantedAsync(request, start);
             case PoolAnswer.Unavailable(var outcomeUnknown):
                 return new ActivateResult.Unavailable(outcomeUnknown);
             default:
@@ -70,21 +62,21 @@ internal sealed class TokenGateway(
     }
 
     /// <summary>
-    /// A caller's id that is used up may have been granted to an ask of this very request, whose answer was lost, and be
-    /// over already, cleared perhaps: then the caller was granted its token, and a clear came right after.
+    /// An id that is used up may have been granted to an ask of this very request, whose answer was lost or comes later than
+    /// this one, and be over already: then the caller was granted its token, and a clear or an eviction came right after. An
+    /// id that no caller chose cannot be used up in any other way.
     /// </summary>
-    private async Task<ActivateResult> ReusedOrGrantedAsync(Guid userId, Guid? usageId, long start)
+    private async Task<ActivateResult> ReusedOrGrantedAsync(PoolRequest.ActivateToken request, long start)
     {
         try
         {
-            if (usageId is not { } id
-                || await ledger.FindUsageAsync(id) is not { Usage: { IsOpen: false } usage, Remaining: var remaining }
-                || usage.UserId != userId)
-                return new ActivateResult.UsageIdReused();
+            if (await ledger.FindUsageAsync(request.UsageId) is not { Usage: { IsOpen: false } usage, Remaining: var remaining }
+                || usage.UserId != request.UserId)
+                return request.CallerChoseUsageId ? new ActivateResult.UsageIdReused() : new ActivateResult.Unavailable(OutcomeUnknown: true);
 
             // By the database's clock, and compared with a span only.
             var age = usage.ExpiresAt - usage.StartedAt - remaining;
-            if (age >= time.GetElapsedTime(start))
+            if (request.CallerChoseUsageId && age >= time.GetElapsedTime(start))
                 return new ActivateResult.UsageIdReused();
 
             cache.Apply(usage.TokenId, usage.Fence, current: null);

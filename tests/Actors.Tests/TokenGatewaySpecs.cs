@@ -32,16 +32,31 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
-    public async Task A_usage_id_of_its_own_that_is_used_up_is_followed_by_another_one()
+    public async Task A_usage_id_of_its_own_that_is_used_up_was_granted_and_nothing_more_is_asked_for()
     {
         var result = _gateway.ActivateAsync(Make.User(1), usageId: null, CancellationToken.None);
-        var first = await RequestAsync<PoolRequest.ActivateToken>();
+        var usageId = (await RequestAsync<PoolRequest.ActivateToken>()).UsageId;
+        // Whatever the database's clock says of its age.
+        _ledger.With(model =>
+        {
+            model.Open(new OpenUsage(usageId, Make.Token(0), Make.User(1), 1, Make.Lease));
+            model.Close(new CloseUsage(usageId, EndReason.Evicted, default));
+            return model.Now += TimeSpan.FromSeconds(2);
+        });
         Reply(new PoolAnswer.UsageIdReused());
-        var second = await RequestAsync<PoolRequest.ActivateToken>();
-        Assert.NotEqual(first.UsageId, second.UsageId);
-        Assert.False(second.CallerChoseUsageId);
-        Reply(new PoolAnswer.Granted(Make.Open(0, 1, 1)));
-        Assert.Equal(new ActivateResult.Granted(Make.Open(0, 1, 1)), await result);
+
+        var granted = _ledger.With(model => model.Find(usageId)!.Usage) with { End = null };
+        Assert.Equal(new ActivateResult.Granted(granted), await result);
+        await _pool.ExpectNoMsgAsync(TimeSpan.FromMilliseconds(100));
+    }
+
+    [Fact]
+    public async Task Nobody_is_told_of_a_usage_id_that_nobody_chose()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), usageId: null, CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        Reply(new PoolAnswer.UsageIdReused());
+        Assert.Equal(new ActivateResult.Unavailable(OutcomeUnknown: true), await result);
     }
 
     [Fact]
