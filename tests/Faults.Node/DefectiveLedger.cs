@@ -14,6 +14,8 @@ internal abstract class DefectiveLedger(IOwnedLedger ledger) : IOwnedLedger
 
     public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) => ledger.ReadPoolAsync(cancellationToken);
 
+    public Task<Guid?> FindLentTokenAsync(CancellationToken cancellationToken) => ledger.FindLentTokenAsync(cancellationToken);
+
     public Task<TokenImage> FindTokenAsync(Guid tokenId) => ledger.FindTokenAsync(tokenId);
 
     public virtual Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) =>

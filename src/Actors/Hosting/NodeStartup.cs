@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using TokenManager.Actors.Formation;
 using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tokens;
 
 namespace TokenManager.Actors.Hosting;
 
@@ -22,13 +23,15 @@ internal sealed class NodeStartup(
     TimeProvider time,
     ILogger<NodeStartup> log) : BackgroundService
 {
+    /// <summary>How many tokens of a shard may wake together.</summary>
+    public const int WarmUpsAtOnce = 8;
+
+    /// <summary>How often, so that the runtime compiles the way better.</summary>
+    public const int WarmUpRounds = 4;
+
     private static readonly TimeSpan FirstRetry = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(3);
-
-    // As many as a shard's tokens that wake together, and often enough that the runtime compiles the way better.
-    private const int WarmUpsAtOnce = 8;
-    private const int WarmUpRounds = 4;
+    private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(10);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -48,17 +51,42 @@ internal sealed class NodeStartup(
     private async Task WarmUpAsync(CancellationToken stoppingToken)
     {
         var limit = Task.Delay(LongestWarmUp, time, stoppingToken);
+        var persistenceId = await FindPersistenceIdAsync(stoppingToken);
+        // One alone first: several at once would each compile the same, which on a busy machine takes longer than a recovery may.
+        while (!limit.IsCompleted)
+        {
+            var first = RecoverAsync(persistenceId);
+            if (await Task.WhenAny(first, limit) == first && await first) break;
+            await Task.Delay(FirstRetry, time, stoppingToken);
+        }
+
         for (var round = 0; round < WarmUpRounds && !limit.IsCompleted; round++)
         {
-            var recoveries = Enumerable.Range(0, WarmUpsAtOnce).Select(_ => RecoverAsync());
+            var recoveries = Enumerable.Range(0, WarmUpsAtOnce).Select(_ => RecoverAsync(persistenceId));
             await Task.WhenAny(Task.WhenAll(recoveries), limit);
         }
     }
 
-    private Task RecoverAsync()
+    // What makes events of rows is compiled when the first row is read: it takes a token that has some.
+    private async Task<string> FindPersistenceIdAsync(CancellationToken stoppingToken)
     {
-        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        system.ActorOf(WarmUpActor.Props(done));
+        try
+        {
+            if (await ledger.FindLentTokenAsync(stoppingToken) is { } token) return TokenActor.PersistenceIdOf(token);
+        }
+        catch (LedgerUnavailableException)
+        {
+            // The node starts all the same; what could not be compiled now is compiled when it is needed.
+        }
+
+        return WarmUpActor.WithoutEvents;
+    }
+
+    /// <returns>Whether it recovered.</returns>
+    private Task<bool> RecoverAsync(string persistenceId)
+    {
+        var done = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        system.ActorOf(WarmUpActor.Props(persistenceId, done));
         return done.Task;
     }
 

@@ -4,32 +4,42 @@ using Akka.Persistence;
 namespace TokenManager.Actors.Hosting;
 
 /// <summary>
-/// Recovers once, from nothing, and ends: the first recoveries of a process open connections and compile the journal's
-/// queries for about a second, and that should not be some caller's. It never writes.
+/// Recovers once, and ends: the first recoveries of a process open connections and compile for about a second what reads the
+/// journal, and that should not be some caller's. It never writes, whosever events it reads.
 /// </summary>
 internal sealed class WarmUpActor : UntypedPersistentActor
 {
-    private readonly TaskCompletionSource _done;
+    /// <summary>A persistence id that nobody journals anything for.</summary>
+    public const string WithoutEvents = "warm-up";
 
-    public WarmUpActor(TaskCompletionSource done) => _done = done;
+    private readonly TaskCompletionSource<bool> _done;
 
-    public override string PersistenceId => "warm-up";
+    public WarmUpActor(string persistenceId, TaskCompletionSource<bool> done)
+    {
+        PersistenceId = persistenceId;
+        _done = done;
+    }
 
-    public static Props Props(TaskCompletionSource done) => Akka.Actor.Props.Create(() => new WarmUpActor(done));
+    public override string PersistenceId { get; }
+
+    public static Props Props(string persistenceId, TaskCompletionSource<bool> done) =>
+        Akka.Actor.Props.Create(() => new WarmUpActor(persistenceId, done));
 
     protected override void OnRecover(object message)
     {
-        if (message is RecoveryCompleted)
-            Context.Stop(Self);
+        if (message is not RecoveryCompleted)
+            return;
+
+        _done.TrySetResult(true);
+        Context.Stop(Self);
     }
 
     protected override void OnCommand(object message) => Unhandled(message);
 
-    // A busy machine is no error: the first token's recovery is then the one that is slow.
+    // A busy machine is no error.
     protected override void OnRecoveryFailure(Exception reason, object? message = null)
     {
     }
 
-    // However it ended: a journal that cannot be read yet is the tokens' to deal with.
-    protected override void PostStop() => _done.TrySetResult();
+    protected override void PostStop() => _done.TrySetResult(false);
 }

@@ -150,6 +150,9 @@ public interface ILedger
     /// </summary>
     Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken);
 
+    /// <summary>Some token that has been lent before; null if none has.</summary>
+    Task<Guid?> FindLentTokenAsync(CancellationToken cancellationToken);
+
     /// <summary>One token as it stands. Grouped.</summary>
     Task<TokenImage> FindTokenAsync(Guid tokenId);
 

@@ -105,6 +105,16 @@ internal abstract class SqlLedger : IOwnedLedger
     public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) =>
         RunAsync(Access.Read, ReadPoolAsync, cancellationToken);
 
+    public Task<Guid?> FindLentTokenAsync(CancellationToken cancellationToken) => RunAsync(
+        Access.Read,
+        async (connection, limit) =>
+        {
+            await using var command = Command(connection, "select token_id from token_usages limit 1");
+            await using var reader = await command.ExecuteReaderAsync(limit.Token);
+            return await reader.ReadAsync(limit.Token) ? reader.GetGuid(0) : (Guid?)null;
+        },
+        cancellationToken);
+
     public Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) => RunAsync(
         Access.Read,
         async (connection, timeLimit) =>

@@ -26,6 +26,8 @@ internal sealed class FailingLedger(IOwnedLedger ledger, Failpoint failpoint) : 
 
     public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) => ledger.ReadPoolAsync(cancellationToken);
 
+    public Task<Guid?> FindLentTokenAsync(CancellationToken cancellationToken) => ledger.FindLentTokenAsync(cancellationToken);
+
     public Task<TokenImage> FindTokenAsync(Guid tokenId) => ledger.FindTokenAsync(tokenId);
 
     public Task<SweepImage> SweepAsync(int limit, int fromOrdinal, CancellationToken cancellationToken) =>

@@ -638,6 +638,17 @@ public abstract class LedgerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_token_that_was_lent_is_found_once_there_is_one()
+    {
+        var tokens = await DeclareAsync(3);
+        Assert.Null(await Ledger.FindLentTokenAsync(CancellationToken.None));
+
+        await CloseAsync(await OpenAsync(Wish(tokens[1].TokenId)), EndReason.Released);
+
+        Assert.Equal(tokens[1].TokenId, await Ledger.FindLentTokenAsync(CancellationToken.None));
+    }
+
+    [Fact]
     public async Task History_is_read_in_pages_newest_first()
     {
         var token = (await DeclareAsync(1))[0].TokenId;

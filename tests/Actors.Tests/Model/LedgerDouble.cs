@@ -46,6 +46,8 @@ internal sealed class LedgerDouble : ILedger
     public Task<PoolImage> ReadPoolAsync(CancellationToken cancellationToken) =>
         RunAsync("read pool", model => model.Load(Tokens, Tokens.Count));
 
+    public Task<Guid?> FindLentTokenAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
+
     public Task<TokenImage> FindTokenAsync(Guid tokenId) => RunAsync(
         $"find token {tokenId}",
         model => new TokenImage(

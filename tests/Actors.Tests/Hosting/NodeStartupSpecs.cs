@@ -1,0 +1,142 @@
+using Akka.Actor;
+using Akka.Cluster;
+using Akka.Persistence;
+using Akka.Persistence.TestKit;
+using Microsoft.Extensions.Logging.Abstractions;
+using TokenManager.Actors.Hosting;
+using TokenManager.Actors.Ledger;
+using TokenManager.Actors.Tests.Model;
+using TokenManager.Actors.Tokens;
+using TokenManager.Testing;
+
+namespace TokenManager.Actors.Tests.Hosting;
+
+/// <summary>A node's start on a real ledger, and on a journal that is watched and can fail.</summary>
+public sealed class NodeStartupSpecs : FaultyPersistence, IAsyncLifetime
+{
+    private const string Config =
+        """
+        akka {
+          loglevel = OFF
+          stdout-loglevel = OFF
+          actor.provider = cluster
+          remote.dot-netty.tcp { hostname = 127.0.0.1, port = 0 }
+        }
+        """;
+
+    private const int WarmUps = 1 + (NodeStartup.WarmUpsAtOnce * NodeStartup.WarmUpRounds);
+
+    private readonly TemporaryFolder _folder = new();
+    private readonly Store _store;
+    private readonly IOwnedLedger _ledger;
+
+    public NodeStartupSpecs()
+        : base(Config)
+    {
+        _store = new Store.Sqlite(_folder.File("tokens.db"));
+        _ledger = Ledgers.Create(_store, TimeProvider.System);
+    }
+
+    public async Task InitializeAsync()
+    {
+        await LedgerMigrations.ApplyAsync(_store, CancellationToken.None);
+        await _ledger.DeclarePoolAsync(2, "1.0", CancellationToken.None);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Sys.Terminate();
+        await _ledger.DisposeAsync();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public async Task A_node_has_read_what_a_token_has_journaled_before_it_joins()
+    {
+        await JournalAsync(await LendAsync());
+        var reads = new Reads(Sys);
+
+        await WithJournalRecovery(read => read.SetInterceptorAsync(reads), JoinAsync);
+
+        Assert.Equal(WarmUps, reads.ReadBeforeJoining);
+    }
+
+    [Fact]
+    public async Task A_first_recovery_that_fails_is_tried_again_before_the_node_joins()
+    {
+        await JournalAsync(await LendAsync());
+        var reads = new Reads(Sys) { Failures = 2 };
+
+        await WithJournalRecovery(read => read.SetInterceptorAsync(reads), JoinAsync);
+
+        Assert.Equal(0, reads.Failures);
+        Assert.Equal(WarmUps, reads.ReadBeforeJoining);
+    }
+
+    [Fact]
+    public Task A_node_joins_when_no_token_was_lent_yet() => JoinAsync();
+
+    private async Task JoinAsync()
+    {
+        using var startup = new NodeStartup(
+            Sys,
+            _ledger,
+            _store,
+            new PoolSettings { Size = 2 },
+            "1.0",
+            formation: null,
+            TimeProvider.System,
+            NullLogger<NodeStartup>.Instance);
+        await startup.StartAsync(CancellationToken.None);
+        await AwaitAssertAsync(() => Assert.Equal(MemberStatus.Up, Cluster.Get(Sys).SelfMember.Status), TimeSpan.FromSeconds(30));
+        await startup.StopAsync(CancellationToken.None);
+    }
+
+    private async Task<Guid> LendAsync()
+    {
+        var token = (await _ledger.LoadPoolAsync(CancellationToken.None)).Tokens[1].TokenId;
+        Assert.IsType<OpenResult.Found>(
+            await _ledger.OpenAsync(new OpenUsage(Guid.NewGuid(), token, Guid.NewGuid(), 1, TimeSpan.FromMinutes(2))));
+        return token;
+    }
+
+    private async Task JournalAsync(Guid token)
+    {
+        var writer = Sys.ActorOf(Props.Create(() => new Writer(TokenActor.PersistenceIdOf(token))));
+        await WatchAsync(writer);
+        writer.Tell("an event");
+        await ExpectTerminatedAsync(writer);
+    }
+
+    /// <summary>Counts what is read of the journal while the node is not in a cluster, and fails the first ones.</summary>
+    private sealed class Reads(ActorSystem system) : IJournalInterceptor
+    {
+        public int Failures { get; set; }
+
+        public int ReadBeforeJoining { get; private set; }
+
+        public Task InterceptAsync(IPersistentRepresentation message)
+        {
+            if (Failures > 0)
+            {
+                Failures--;
+                throw new TestJournalFailureException("As told.");
+            }
+
+            if (Cluster.Get(system).SelfMember.Status is not (MemberStatus.Joining or MemberStatus.Up))
+                ReadBeforeJoining++;
+            return Task.CompletedTask;
+        }
+    }
+
+    private sealed class Writer(string persistenceId) : UntypedPersistentActor
+    {
+        public override string PersistenceId => persistenceId;
+
+        protected override void OnRecover(object message)
+        {
+        }
+
+        protected override void OnCommand(object message) => Persist(message, _ => Context.Stop(Self));
+    }
+}
