@@ -51,8 +51,13 @@ internal sealed class NodeStartup(
     private async Task WarmUpAsync(CancellationToken stoppingToken)
     {
         var limit = Task.Delay(LongestWarmUp, time, stoppingToken);
+
+        // While the first ones compile, each has a connection to itself: those that come later would take turns at a few.
+        await RecoverManyAsync(WarmUpActor.WithoutEvents, limit);
+
+        // With events one alone first: several at once would each compile the same, which on a busy machine takes longer than a
+        // recovery may.
         var persistenceId = await FindPersistenceIdAsync(stoppingToken);
-        // One alone first: several at once would each compile the same, which on a busy machine takes longer than a recovery may.
         while (!limit.IsCompleted)
         {
             var first = RecoverAsync(persistenceId);
@@ -60,11 +65,14 @@ internal sealed class NodeStartup(
             await Task.Delay(FirstRetry, time, stoppingToken);
         }
 
-        for (var round = 0; round < WarmUpRounds && !limit.IsCompleted; round++)
-        {
-            var recoveries = Enumerable.Range(0, WarmUpsAtOnce).Select(_ => RecoverAsync(persistenceId));
-            await Task.WhenAny(Task.WhenAll(recoveries), limit);
-        }
+        for (var round = 1; round < WarmUpRounds && !limit.IsCompleted; round++)
+            await RecoverManyAsync(persistenceId, limit);
+    }
+
+    private async Task RecoverManyAsync(string persistenceId, Task limit)
+    {
+        var recoveries = Enumerable.Range(0, WarmUpsAtOnce).Select(_ => RecoverAsync(persistenceId));
+        await Task.WhenAny(Task.WhenAll(recoveries), limit);
     }
 
     // What makes events of rows is compiled when the first row is read: it takes a token that has some.
