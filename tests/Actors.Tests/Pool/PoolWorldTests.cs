@@ -31,8 +31,7 @@ public sealed class PoolWorldTests
                     world.Do(action, a, b, chance);
                 world.Heal();
             },
-            iter: 400,
-            threads: 1);
+            iter: 400);
 
     private sealed class World
     {
