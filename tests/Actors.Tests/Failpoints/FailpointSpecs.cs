@@ -232,6 +232,7 @@ public sealed class PostgresFailpointSpecs : FailpointSpecs
         new NpgsqlConnection(((Store.Postgres)store).ConnectionString + ";Pooling=false");
 }
 
+[Collection(LongestFirst.Prefix + "failpoints on SQLite")]
 public sealed class SqliteFailpointSpecs : FailpointSpecs, IDisposable
 {
     private readonly TemporaryFolder _folder = new();
