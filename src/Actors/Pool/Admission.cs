@@ -109,12 +109,14 @@ internal sealed class Admission(
                 Admit(request, caller, now, held: true, usageIdIsNew: true);
             else if (row is null)
                 outbox.Reply(caller, refusal!);
-            else if (IsRunningHere(row, request))
+            else if (!row.Usage.IsOpen || row.Usage.UserId != request.UserId)
+                outbox.Reply(caller, new PoolAnswer.UsageIdReused());
+            else if (books.LentAs(request.UsageId) is not null)
                 outbox.Reply(caller, new PoolAnswer.Granted(row.Usage));
-            else if (row.Usage.IsOpen && row.Usage.UserId == request.UserId && now < caller.GivesUpAt && books.LentAs(request.UsageId) is null)
+            else if (now < caller.GivesUpAt)
                 StartAtHolder(request, caller, row.Usage.TokenId, now);
             else
-                outbox.Reply(caller, new PoolAnswer.UsageIdReused());
+                outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
         }
     }
 
@@ -165,11 +167,6 @@ internal sealed class Admission(
         activations.Join(same, request, caller);
         return true;
     }
-
-    /// <summary>Its token has reported it, so it is journaled, and its row says that it runs.</summary>
-    private bool IsRunningHere(UsageRow row, PoolRequest.ActivateToken request) =>
-        row.Usage.IsOpen && row.Remaining > TimeSpan.Zero && row.Usage.UserId == request.UserId &&
-        books.LentAs(request.UsageId) is not null;
 
     /// <summary>The caller's usage id names an open usage that this pool did not know of: its token answers for it.</summary>
     private void StartAtHolder(PoolRequest.ActivateToken request, Caller caller, Guid tokenId, TimeSpan now)

@@ -400,6 +400,8 @@ public sealed class PoolWorldTests
                     Assert.True(
                         _ledger.Rows.Any(r => r.UsageId == request.UsageId) || request.CallerChoseUsageId,
                         "Nobody else can have used this id.");
+                    Assert.DoesNotContain(
+                        _ledger.OpenRows, r => (r.UsageId, r.UserId) == (request.UsageId, request.UserId));
                     break;
                 case (PoolRequest.ActivateToken request, PoolAnswer.UserAlreadyActive or PoolAnswer.Exhausted or
                     PoolAnswer.Unavailable { OutcomeUnknown: false }):
