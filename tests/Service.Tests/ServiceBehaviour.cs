@@ -165,7 +165,7 @@ public abstract class ServiceBehaviour<TStore>(SharedNode<TStore> shared) : IAsy
         }).ToArray();
         var clearers = Enumerable.Range(0, 4).Select(async _ =>
         {
-            for (var i = 0; i < 10; i++) Interlocked.Add(ref counted, await _caller.ClearAsync());
+            for (var i = 0; i < 20; i++) Interlocked.Add(ref counted, await _caller.ClearAsync());
         }).ToArray();
         await Task.WhenAll(clearers);
         await enough.CancelAsync();
@@ -192,7 +192,7 @@ public abstract class ServiceBehaviour<TStore>(SharedNode<TStore> shared) : IAsy
     [Fact]
     public async Task What_was_answered_is_what_the_next_read_shows()
     {
-        for (var round = 0; round < 100; round++)
+        for (var round = 0; round < 200; round++)
         {
             var user = Guid.NewGuid();
             var grant = await _caller.ActivateAsync(user);

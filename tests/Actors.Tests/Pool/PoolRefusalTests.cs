@@ -191,6 +191,18 @@ public sealed class PoolRefusalTests : PoolFixture
     }
 
     [Fact]
+    public void Who_waited_too_long_for_the_row_of_an_id_is_not_told_that_it_is_used_up_while_its_usage_runs()
+    {
+        Load(1);
+        Lend(5);
+        Activate(1, chosen: true);
+        Take();
+        Now += PoolDecider.CallerPatience;
+        LookedUp(1, Make.Row(Make.Open(7, 1, 1)));
+        Assert.Equal([Reply("1", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+    }
+
+    [Fact]
     public void A_request_that_surely_failed_frees_its_token_and_user()
     {
         Load(1);
