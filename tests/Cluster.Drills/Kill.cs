@@ -25,11 +25,10 @@ internal sealed record Kill(
     public static async Task<Kill> DoAsync(Stage stage, NodeCluster cluster, ClusterNode victim)
     {
         int[] survivors = [.. cluster.Except(victim).Select(node => node.Number)];
-        var first = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
+        var shards = ShardWatch.Start(cluster.Except(victim));
         var load = await Load.StartAsync(cluster.Nodes, LoadPlan.Steady);
         await load.RunningAsync(NodeCluster.Lease / 2);
 
-        var before = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
         await victim.Process.KillAsync();
         var killed = Moment.Now();
         await load.SteadyAsync(killed, Within, survivors);
@@ -46,8 +45,7 @@ internal sealed record Kill(
         var settlement = await Settlement.ReadAsync(cluster, load);
 
         // A node that comes back is given shards of the others, now or after the last drill: those have moved, too.
-        var after = await NodeCluster.ShardsOnAsync(cluster.Except(victim));
-        var stayed = first.Intersect(before).Intersect(after).Select(place => place.Shard).ToHashSet();
+        var stayed = await shards.StopAsync();
         bool Stayed(Row row) => stayed.Contains(NodeCluster.ShardOf(row.TokenId));
 
         var onSurvivors = calls.Where(call => survivors.Contains(call.Target)).ToList();
@@ -67,8 +65,8 @@ internal sealed record Kill(
             settlement.Latest(row => !Stayed(row)));
         stage.Say(
             $"{victim} killed: granted again after {kill.SecondsUntilGranted:0.0} s, all that was sent after "
-            + $"{kill.SecondsUntilAllGranted:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late where they stayed, "
-            + $"{kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
+            + $"{kill.SecondsUntilAllGranted:0.0} s; leases at most {kill.LatestOfThoseThatStayed:0.0} s late in the {stayed.Count} "
+            + $"shards that stayed, {kill.LatestOfThoseThatMoved:0.0} s where they moved; {settlement.Acknowledged} grants; "
             + $"on the others {Load.Tallied(onSurvivors)}; asked again {string.Join(", ", retries.CountBy(reply => reply.Word))}");
         if (settlement.Late(Stayed, killed) is { Length: > 0 } late) stage.Say($"late where they stayed, after the kill: {late}");
         foreach (var violation in settlement.Violations) stage.Say(violation);

@@ -51,11 +51,6 @@ internal sealed class NodeCluster : IAsyncDisposable
         return node!;
     }
 
-    /// <summary>Which of these nodes has which shard now.</summary>
-    public static async Task<IReadOnlySet<(ClusterNode Node, string Shard)>> ShardsOnAsync(IEnumerable<ClusterNode> nodes) =>
-        (await Task.WhenAll(nodes.Select(async node => (await node.Management.ShardsAsync()).Select(shard => (node, shard)))))
-            .SelectMany(shards => shards).ToHashSet();
-
     /// <summary>The shard of a token.</summary>
     public static string ShardOf(Guid token) => Sharding.ShardId(token.ToString());
 
