@@ -21,6 +21,7 @@ internal sealed class NodeStartup(
     string appVersion,
     ClusterFormation? formation,
     TimeProvider time,
+    IHostApplicationLifetime lifetime,
     ILogger<NodeStartup> log) : BackgroundService
 {
     /// <summary>How many tokens of a shard may wake together.</summary>
@@ -35,8 +36,18 @@ internal sealed class NodeStartup(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await PrepareDatabaseAsync(stoppingToken);
-        await WarmUpAsync(stoppingToken);
+        // This service is stopped only when the node has left. A node that is told to go before it has come does not join any more.
+        using var going = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
+        try
+        {
+            await PrepareDatabaseAsync(going.Token);
+            await WarmUpAsync(going.Token);
+            going.Token.ThrowIfCancellationRequested();
+        }
+        catch (OperationCanceledException) when (going.IsCancellationRequested)
+        {
+            return;
+        }
 
         if (formation is not null)
         {
@@ -48,21 +59,23 @@ internal sealed class NodeStartup(
         node.Join(node.SelfAddress);
     }
 
-    private async Task WarmUpAsync(CancellationToken stoppingToken)
+    private async Task WarmUpAsync(CancellationToken going)
     {
-        var limit = Task.Delay(LongestWarmUp, time, stoppingToken);
+        var limit = Task.Delay(LongestWarmUp, time, going);
 
         // While the first ones compile, each has a connection to itself: those that come later would take turns at a few.
         await RecoverManyAsync(WarmUpActor.WithoutEvents, limit);
 
         // With events one alone first: several at once would each compile the same, which on a busy machine takes longer than a
         // recovery may.
-        var persistenceId = await FindPersistenceIdAsync(stoppingToken);
+        if (limit.IsCompleted)
+            return;
+        var persistenceId = await FindPersistenceIdAsync(going);
         while (!limit.IsCompleted)
         {
             var first = RecoverAsync(persistenceId);
             if (await Task.WhenAny(first, limit) == first && await first) break;
-            await Task.Delay(FirstRetry, time, stoppingToken);
+            await Task.Delay(FirstRetry, time, going);
         }
 
         for (var round = 1; round < WarmUpRounds && !limit.IsCompleted; round++)
@@ -76,11 +89,11 @@ internal sealed class NodeStartup(
     }
 
     // What makes events of rows is compiled when the first row is read: it takes a token that has some.
-    private async Task<string> FindPersistenceIdAsync(CancellationToken stoppingToken)
+    private async Task<string> FindPersistenceIdAsync(CancellationToken going)
     {
         try
         {
-            if (await ledger.FindLentTokenAsync(stoppingToken) is { } token) return TokenActor.PersistenceIdOf(token);
+            if (await ledger.FindLentTokenAsync(going) is { } token) return TokenActor.PersistenceIdOf(token);
         }
         catch (LedgerUnavailableException)
         {

@@ -13,6 +13,7 @@ using Akka.Remote.Transport.DotNetty;
 using LinqToDB;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using TokenManager.Actors.Cache;
@@ -71,6 +72,7 @@ public static class TokenManagerHosting
             appVersion,
             provider.GetService<ClusterFormation>(),
             provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IHostApplicationLifetime>(),
             provider.GetRequiredService<ILogger<NodeStartup>>()));
 
     /// <summary>Adds everything that one node runs. The node joins no cluster by itself.</summary>

@@ -2,6 +2,8 @@ using Akka.Actor;
 using Akka.Cluster;
 using Akka.Persistence;
 using Akka.Persistence.TestKit;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging.Abstractions;
 using TokenManager.Actors.Hosting;
 using TokenManager.Actors.Ledger;
@@ -77,17 +79,40 @@ public sealed class NodeStartupSpecs : FaultyPersistence, IAsyncLifetime
     [Fact]
     public Task A_node_joins_when_no_token_was_lent_yet() => JoinAsync();
 
+    [Fact]
+    public async Task A_node_that_is_told_to_go_while_it_warms_up_does_not_join_and_has_not_failed()
+    {
+        await JournalAsync(await LendAsync());
+        var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
+        using var startup = Startup(lifetime);
+        var stuck = new Stuck();
+
+        await WithJournalRecovery(read => read.SetInterceptorAsync(stuck), async () =>
+        {
+            await startup.StartAsync(CancellationToken.None);
+            await stuck.Reached.WaitAsync(TimeSpan.FromSeconds(30));
+            lifetime.StopApplication();
+            await startup.ExecuteTask!.WaitAsync(TimeSpan.FromSeconds(5));
+            stuck.LetGo();
+        });
+
+        Assert.Equal(MemberStatus.Removed, Cluster.Get(Sys).SelfMember.Status);
+    }
+
+    private NodeStartup Startup(IHostApplicationLifetime lifetime) => new(
+        Sys,
+        _ledger,
+        _store,
+        new PoolSettings { Size = 2 },
+        "1.0",
+        formation: null,
+        TimeProvider.System,
+        lifetime,
+        NullLogger<NodeStartup>.Instance);
+
     private async Task JoinAsync()
     {
-        using var startup = new NodeStartup(
-            Sys,
-            _ledger,
-            _store,
-            new PoolSettings { Size = 2 },
-            "1.0",
-            formation: null,
-            TimeProvider.System,
-            NullLogger<NodeStartup>.Instance);
+        using var startup = Startup(new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance));
         await startup.StartAsync(CancellationToken.None);
         await AwaitAssertAsync(() => Assert.Equal(MemberStatus.Up, Cluster.Get(Sys).SelfMember.Status), TimeSpan.FromSeconds(30));
         await startup.StopAsync(CancellationToken.None);
@@ -107,6 +132,23 @@ public sealed class NodeStartupSpecs : FaultyPersistence, IAsyncLifetime
         await WatchAsync(writer);
         writer.Tell("an event");
         await ExpectTerminatedAsync(writer);
+    }
+
+    /// <summary>Holds every read until it is let go.</summary>
+    private sealed class Stuck : IJournalInterceptor
+    {
+        private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly TaskCompletionSource _let = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Reached => _reached.Task;
+
+        public void LetGo() => _let.SetResult();
+
+        public Task InterceptAsync(IPersistentRepresentation message)
+        {
+            _reached.TrySetResult();
+            return _let.Task;
+        }
     }
 
     /// <summary>Counts what is read of the journal while the node is not in a cluster, and fails the first ones.</summary>
