@@ -53,7 +53,7 @@ internal sealed class TokenGateway(
             case PoolAnswer.Exhausted(var retryAfter):
                 return new ActivateResult.PoolExhausted(retryAfter);
             case PoolAnswer.UsageIdReused:
-                return await ReusedOrGrantedAsync(request, start);
+                return await ReusedOrGrantedAsync(request, start, cancellationToken);
             case PoolAnswer.Unavailable(var outcomeUnknown):
                 return new ActivateResult.Unavailable(outcomeUnknown);
             default:
@@ -66,13 +66,20 @@ internal sealed class TokenGateway(
     /// this one, and be over already: then the caller was granted its token, and a clear or an eviction came right after. An
     /// id that no caller chose cannot be used up in any other way.
     /// </summary>
-    private async Task<ActivateResult> ReusedOrGrantedAsync(PoolRequest.ActivateToken request, long start)
+    private async Task<ActivateResult> ReusedOrGrantedAsync(
+        PoolRequest.ActivateToken request, long start, CancellationToken cancellationToken)
     {
         try
         {
-            if (await ledger.FindUsageAsync(request.UsageId) is not { Usage: { IsOpen: false } usage, Remaining: var remaining }
+            if (await ledger.FindUsageAsync(request.UsageId) is not { Usage: var usage, Remaining: var remaining }
                 || usage.UserId != request.UserId)
                 return request.CallerChoseUsageId ? new ActivateResult.UsageIdReused() : new ActivateResult.Unavailable(OutcomeUnknown: true);
+
+            if (usage.IsOpen)
+            {
+                await ShowAsync(usage, cancellationToken);
+                return new ActivateResult.Granted(usage);
+            }
 
             // By the database's clock, and compared with a span only.
             var age = usage.ExpiresAt - usage.StartedAt - remaining;

@@ -95,6 +95,17 @@ public sealed class TokenGatewaySpecs : TestKit
     }
 
     [Fact]
+    public async Task A_usage_that_runs_is_granted_to_whoever_asks_for_it_again_although_a_pool_calls_its_id_used_up()
+    {
+        var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);
+        await RequestAsync<PoolRequest.ActivateToken>();
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(1), Make.Token(0), Make.User(1), 1, Make.Lease)));
+        Reply(new PoolAnswer.UsageIdReused());
+
+        Assert.Equal(new ActivateResult.Granted(_ledger.With(model => model.Find(Make.Usage(1))!.Usage)), await result);
+    }
+
+    [Fact]
     public async Task What_a_used_up_id_stands_for_is_not_known_without_the_database()
     {
         var result = _gateway.ActivateAsync(Make.User(1), Make.Usage(1), CancellationToken.None);

@@ -103,6 +103,8 @@ internal sealed class Admission(
                 outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
             else if (TryJoin(request, caller))
                 continue;
+            else if (row is null && books.LentAs(usageId)?.Usage!.UserId == request.UserId)
+                LookUpAgain(request, caller, now);
             else if (row is null && refusal is null && now >= caller.GivesUpAt)
                 outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: false));
             else if (row is null && refusal is null)
@@ -158,6 +160,15 @@ internal sealed class Admission(
         outbox.Add(new PoolEffect.LookUpUsage(request.UsageId));
     }
 
+    /// <summary>The ledger was asked before it had the row that the books know of.</summary>
+    private void LookUpAgain(PoolRequest.ActivateToken request, Caller caller, TimeSpan now)
+    {
+        if (now < caller.GivesUpAt)
+            LookUp(request, caller, new PoolAnswer.UsageIdReused());
+        else
+            outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+    }
+
     /// <summary>The same request may have begun while the ledger was asked for this one's id.</summary>
     private bool TryJoin(PoolRequest.ActivateToken request, Caller caller)
     {
@@ -172,10 +183,18 @@ internal sealed class Admission(
     private void StartAtHolder(PoolRequest.ActivateToken request, Caller caller, Guid tokenId, TimeSpan now)
     {
         if (activations.FindOfUser(request.UserId) is { } first)
+        {
             first.Followers.Enqueue((request, outbox.Hold(caller)));
-        else if (books.Find(tokenId) is { } holder)
+        }
+        else if (books.Find(tokenId) is { } holder && activations.Find(request.UsageId) is null)
+        {
             activations.StartAt(holder, request, caller, now);
+        }
         else
+        {
+            if (books.Find(tokenId) is null)
+                outbox.Add(new PoolEffect.Reload());
             outbox.Reply(caller, new PoolAnswer.Unavailable(OutcomeUnknown: true));
+        }
     }
 }

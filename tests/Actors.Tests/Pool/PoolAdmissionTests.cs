@@ -1,3 +1,4 @@
+using TokenManager.Actors.Ledger;
 using TokenManager.Actors.Pool;
 using TokenManager.Actors.Tests.Model;
 using TokenManager.Actors.Tokens;
@@ -139,6 +140,51 @@ public sealed class PoolAdmissionTests : PoolFixture
     }
 
     [Fact]
+    public void A_look_up_that_two_users_wait_for_is_survived_when_one_of_them_has_begun()
+    {
+        Load(2);
+        Activate(3, user: 2);
+        var held = Make.Open(1, 1, 3) with { UserId = Make.User(1) };
+        Answer(new TokenAnswer.Standing(Make.Token(1), 1, Make.Row(held)));
+        Activate(3, user: 1, chosen: true, from: "holder");
+        Answer(new TokenAnswer.Standing(Make.Token(1), 1, null));
+        Take();
+        LookedUp(3, Make.Row(held));
+        Assert.Equal([Reply("holder", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+    }
+
+    [Fact]
+    public void A_look_up_that_is_older_than_the_grant_that_it_did_not_find_is_made_again()
+    {
+        var row = LookedUpTooEarly();
+        LookedUp(3, row: null);
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(3))], Take());
+        LookedUp(3, row);
+        Assert.Equal([Reply("again", new PoolAnswer.Granted(row.Usage))], Take());
+    }
+
+    [Fact]
+    public void Who_has_waited_too_long_for_a_look_up_that_is_older_than_the_grant_is_told_nothing_certain()
+    {
+        LookedUpTooEarly();
+        Now += PoolDecider.CallerPatience;
+        LookedUp(3, row: null);
+        Assert.Equal([Reply("again", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+    }
+
+    [Fact]
+    public void A_pool_that_does_not_know_the_token_of_a_usage_reads_again()
+    {
+        Load(1);
+        Lend(1);
+        Activate(3, user: 1, chosen: true, from: "again");
+        Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
+        Take();
+        LookedUp(3, Make.Row(Make.Open(7, 1, 3) with { UserId = Make.User(1) }));
+        Assert.Equal([new PoolEffect.Reload(), Reply("again", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
+    }
+
+    [Fact]
     public void Nothing_begins_under_a_usage_id_that_is_being_looked_up_and_who_was_to_be_refused_joins_what_begins_then()
     {
         Load(1);
@@ -247,5 +293,19 @@ public sealed class PoolAdmissionTests : PoolFixture
         Assert.Equal([Reply("again", new PoolAnswer.Unavailable(OutcomeUnknown: true))], Take());
         Grant(0, 1, 1);
         Assert.Equal([Reply("first", new PoolAnswer.Granted(Make.Open(0, 1, 1)))], Take());
+    }
+
+    /// <summary>The ledger is asked for a usage, and then the pool hears of it.</summary>
+    private UsageRow LookedUpTooEarly()
+    {
+        Load(2);
+        Lend(1);
+        Activate(3, user: 1, chosen: true, from: "again");
+        Assert.Equal([new PoolEffect.LookUpUsage(Make.Usage(3))], Take());
+        var row = Make.Row(Make.Open(1, 1, 3) with { UserId = Make.User(1) });
+        Answer(new TokenAnswer.Standing(Make.Token(0), 1, null));
+        Answer(new TokenAnswer.Standing(Make.Token(1), 1, row));
+        Take();
+        return row;
     }
 }
