@@ -11,6 +11,11 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     // What took effect at the last moment is not seen before it is committed.
     private static readonly TimeSpan CommitLasts = TimeSpan.FromSeconds(0.5);
 
+    // Asks that may be carried out, as far as anybody has said.
+    private readonly HashSet<long> _openAsks = [];
+    private bool _isAnswerLate;
+    private bool _isInDoubt;
+
     public PoolRequest.ActivateToken Request { get; } = request;
 
     /// <summary>After this, no further token or wait is tried for it, unless its outcome is unknown.</summary>
@@ -30,8 +35,11 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
     /// <summary>Its place among those that wait for a token to come back, while it does.</summary>
     public LinkedListNode<Activation>? WaitingNode { get; set; }
 
-    /// <summary>True once an ask may have reached the ledger without an answer: only a definite answer ends it then.</summary>
-    public bool OutcomeUnknown { get; set; }
+    /// <summary>
+    /// True while an ask may have reached the ledger and is not answered in time, or is answered that nobody knows: only a
+    /// definite answer ends it then.
+    /// </summary>
+    public bool OutcomeUnknown => _isInDoubt || (_isAnswerLate && _openAsks.Count > 0);
 
     /// <summary>How often its token was asked since it last said something.</summary>
     public int Unanswered { get; set; }
@@ -56,10 +64,20 @@ internal sealed class Activation(PoolRequest.ActivateToken request, TimeSpan giv
 
     public List<Caller> Callers { get; } = [];
 
+    /// <summary>A token did not answer in time.</summary>
+    public void MissAnswer() => _isAnswerLate = true;
+
+    /// <summary>Nobody knows what an ask came to, or the ledger has its usage: it stays so until the end.</summary>
+    public void Doubt() => _isInDoubt = true;
+
+    /// <summary>An ask came to nothing, and never will come to anything.</summary>
+    public void Settle(long ask) => _openAsks.Remove(ask);
+
     /// <summary>A token is asked.</summary>
     /// <returns>After this, the ask must not take effect any more.</returns>
-    public TimeSpan LimitAsk(TimeSpan now)
+    public TimeSpan LimitAsk(long ask, TimeSpan now)
     {
+        _openAsks.Add(ask);
         var notAfter = now + AskLasts;
         AsksAreOverAt = notAfter + CommitLasts;
         return notAfter;

@@ -24,6 +24,7 @@ internal sealed class Activations(
     private readonly Dictionary<Guid, Activation> _byUser = [];
     private readonly LinkedList<Activation> _waitingForToken = [];
     private readonly List<Activation> _ticking = [];
+    private long _lastAsk;
 
     public int Count => _byUsage.Count;
 
@@ -84,6 +85,17 @@ internal sealed class Activations(
             Finish(activation, new PoolAnswer.Granted(usage), now);
     }
 
+    /// <summary>This ask came to nothing, whichever token it was. If all have, nobody has to wait until they are over.</summary>
+    public void Settled(Guid usageId, long ask, TimeSpan now)
+    {
+        if (Find(usageId) is not { } activation)
+            return;
+
+        activation.Settle(ask);
+        if (activation is { Refusal: { } refusal, OutcomeUnknown: false })
+            Finish(activation, refusal, now);
+    }
+
     /// <summary>The token that was asked is lent to somebody else.</summary>
     public void TokenInUse(Slot slot, Guid usageId, TimeSpan now)
     {
@@ -128,7 +140,8 @@ internal sealed class Activations(
         if (HeardOf(slot, usageId) is not { } activation)
             return;
 
-        activation.OutcomeUnknown |= outcomeUnknown;
+        if (outcomeUnknown)
+            activation.Doubt();
         if (activation.OutcomeUnknown)
             activation.NextAsk = now + Retry.AfterFailure(activation.Asks);
         else
@@ -223,7 +236,7 @@ internal sealed class Activations(
         else if (activation.Slot is not null)
         {
             // No answer in time is no answer at all: the ask, or what it led to, may still take effect.
-            activation.OutcomeUnknown = true;
+            activation.MissAnswer();
             ledger.Doubt();
             Ask(activation, now);
         }
@@ -355,7 +368,7 @@ internal sealed class Activations(
     private void AskHolder(Activation activation, Slot holder, TimeSpan now)
     {
         // The row is there: whatever becomes of this ask, "nothing was granted" is never the answer.
-        activation.OutcomeUnknown = true;
+        activation.Doubt();
         activation.Refusal = null;
         activation.Slot = holder;
         Ask(activation, now);
@@ -366,9 +379,14 @@ internal sealed class Activations(
         activation.Asks++;
         activation.Unanswered++;
         activation.NextAsk = now + Retry.WithoutAnswer(activation.Asks);
+        // Another one than any before, also than those of a pool that began anew in the same place.
+        _lastAsk = Math.Max(_lastAsk + 1, now.Ticks);
         var ask = new TokenCommand.Activate(
-            activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease);
-        outbox.Add(new PoolEffect.TellToken(ask) { NotAfter = activation.LimitAsk(now) });
+            activation.Slot!.TokenId, activation.Request.UsageId, activation.Request.UserId, settings.Lease)
+        {
+            Ask = _lastAsk,
+        };
+        outbox.Add(new PoolEffect.TellToken(ask) { NotAfter = activation.LimitAsk(_lastAsk, now) });
     }
 
     /// <summary>

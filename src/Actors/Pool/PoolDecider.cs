@@ -119,16 +119,18 @@ internal sealed class PoolDecider
                 LearnLent(slot, row, now);
                 break;
 
-            case TokenAnswer.TokenInUse(_, var usageId, var current):
+            case TokenAnswer.TokenInUse(_, var usageId, var current) inUse:
                 LearnLent(slot, current, now);
                 // It answers from memory, and the ledger is known to be ahead of it: let it look.
                 if (slot.Usage?.UsageId != current.Usage.UsageId)
                     _outbox.Tell(new TokenCommand.Wake(slot.TokenId));
+                _activations.Settled(usageId, inUse.Ask, now);
                 _activations.TokenInUse(slot, usageId, now);
                 break;
 
-            case TokenAnswer.UserHolds(_, var usageId, var other):
+            case TokenAnswer.UserHolds(_, var usageId, var other) userHolds:
                 _books.Learn(other, now);
+                _activations.Settled(usageId, userHolds.Ask, now);
                 _activations.UserHolds(slot, usageId, isOverdue: other.Remaining <= TimeSpan.Zero, now);
                 break;
 
@@ -137,11 +139,12 @@ internal sealed class PoolDecider
                 _activations.UsageIdTaken(slot, usageId, row.Usage, now);
                 break;
 
-            case TokenAnswer.Failed(_, var usageId, var outcomeUnknown):
+            case TokenAnswer.Failed(_, var usageId, var outcomeUnknown) failed:
                 _ledger.Doubt();
                 var isReleasing = _releases.Failed(
                     slot.TokenId, usageId, outcomeUnknown, _activations.WaitingForToken, now);
                 // The failure may be the release's: then it says nothing of the activation of the same usage.
+                _activations.Settled(usageId, failed.Ask, now);
                 _activations.Failed(slot, usageId, outcomeUnknown || isReleasing, now);
                 break;
 

@@ -88,6 +88,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
                     return new TokenCommand.Activate(Id(m.TokenId), Id(m.UsageId), Id(m.UserId), Span(m.Lease))
                     {
                         NotAfter = m.HasNotAfter ? Time(m.NotAfter) : null,
+                        Ask = m.Ask,
                     };
                 }
 
@@ -193,12 +194,12 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
     private static TokenAnswer TokenAnswerFrom(Wire.TokenAnswer m, string manifest) => manifest switch
     {
         "token/activated/v1" => new TokenAnswer.Activated(Id(m.TokenId), Row(m.Row)),
-        "token/user-holds/v1" => new TokenAnswer.UserHolds(Id(m.TokenId), Id(m.UsageId), Row(m.Row)),
+        "token/user-holds/v1" => new TokenAnswer.UserHolds(Id(m.TokenId), Id(m.UsageId), Row(m.Row)) { Ask = m.Ask },
         "token/usage-id-taken/v1" => new TokenAnswer.UsageIdTaken(Id(m.TokenId), Id(m.UsageId), Row(m.Row)),
-        "token/in-use/v1" => new TokenAnswer.TokenInUse(Id(m.TokenId), Id(m.UsageId), Row(m.Row)),
+        "token/in-use/v1" => new TokenAnswer.TokenInUse(Id(m.TokenId), Id(m.UsageId), Row(m.Row)) { Ask = m.Ask },
         "token/ended/v1" => new TokenAnswer.Ended(Id(m.TokenId), Usage(m.Row.Usage)),
         "token/not-mine/v1" => new TokenAnswer.NotMine(Id(m.TokenId), Id(m.UsageId)),
-        "token/failed/v1" => new TokenAnswer.Failed(Id(m.TokenId), Id(m.UsageId), m.OutcomeUnknown),
+        "token/failed/v1" => new TokenAnswer.Failed(Id(m.TokenId), Id(m.UsageId), m.OutcomeUnknown) { Ask = m.Ask },
         "token/standing/v1" => new TokenAnswer.Standing(Id(m.TokenId), m.Fence, m.Row is null ? null : Row(m.Row)),
         _ => throw Unknown(manifest),
     };
@@ -288,6 +289,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             UsageId = Bytes(command.UsageId),
             UserId = Bytes(command.UserId),
             Lease = Micros(command.Lease),
+            Ask = command.Ask,
         };
         if (command.NotAfter is { } notAfter)
             wire.NotAfter = Micros(notAfter);
@@ -337,6 +339,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case TokenAnswer.UserHolds a:
                 wire.UsageId = Bytes(a.UsageId);
                 wire.Row = Row(a.Other);
+                wire.Ask = a.Ask;
                 break;
             case TokenAnswer.UsageIdTaken a:
                 wire.UsageId = Bytes(a.UsageId);
@@ -345,6 +348,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case TokenAnswer.TokenInUse a:
                 wire.UsageId = Bytes(a.UsageId);
                 wire.Row = Row(a.Current);
+                wire.Ask = a.Ask;
                 break;
             case TokenAnswer.Ended a:
                 wire.Row = new Wire.UsageRow { Usage = Usage(a.Usage) };
@@ -355,6 +359,7 @@ internal sealed class WireSerializer(ExtendedActorSystem system) : SerializerWit
             case TokenAnswer.Failed a:
                 wire.UsageId = Bytes(a.UsageId);
                 wire.OutcomeUnknown = a.OutcomeUnknown;
+                wire.Ask = a.Ask;
                 break;
             case TokenAnswer.Standing a:
                 wire.Fence = a.Fence;

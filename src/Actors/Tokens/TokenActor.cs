@@ -301,6 +301,10 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
             case TokenStep.Recover:
                 _log.Debug("{0} is behind its row and recovers", PersistenceId);
+                // What it was told was not carried out, and goes to the next incarnation with what waits behind it (ADR 42).
+                if (_pending is { } left)
+                    Self.Tell(left.Command, left.ReplyTo);
+                _pending = null;
                 Context.Stop(Self);
                 break;
 
@@ -359,8 +363,9 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
         {
             TokenStep.AnswerActivated => new TokenAnswer.Activated(_tokenId, Current()!),
             TokenStep.AnswerEnded(var usage) => new TokenAnswer.Ended(_tokenId, usage),
-            TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command), Current()!),
-            TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command), other),
+            TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command), Current()!) { Ask = AskOf(command) },
+            TokenStep.AnswerUserHolds(var other) =>
+                new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command), other) { Ask = AskOf(command) },
             TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(
                 _tokenId, UsageIdOf(command), Current() is { } current && current.Usage == row.Usage ? current : row),
             // An earlier try of the same statement may not be committed yet.
@@ -374,9 +379,16 @@ internal sealed class TokenActor : UntypedPersistentActor, IWithTimers
 
     private void AnswerFailed(bool outcomeUnknown)
     {
-        if (_pending is { Command: not TokenCommand.Wake } pending)
-            pending.ReplyTo.Tell(new TokenAnswer.Failed(_tokenId, UsageIdOf(pending.Command), outcomeUnknown));
+        if (_pending is not { Command: not TokenCommand.Wake } pending)
+            return;
+
+        pending.ReplyTo.Tell(new TokenAnswer.Failed(_tokenId, UsageIdOf(pending.Command), outcomeUnknown)
+        {
+            Ask = outcomeUnknown ? 0 : AskOf(pending.Command),
+        });
     }
+
+    private static long AskOf(TokenCommand command) => command is TokenCommand.Activate activate ? activate.Ask : 0;
 
     private static Guid UsageIdOf(TokenCommand command) => command switch
     {

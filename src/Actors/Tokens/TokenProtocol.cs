@@ -14,6 +14,9 @@ internal abstract record TokenCommand(Guid TokenId) : IWireMessage
     {
         /// <summary>By the database's clock: after this, nothing is opened any more. Null: whenever.</summary>
         public DateTimeOffset? NotAfter { get; init; }
+
+        /// <summary>Which one of the asks of whoever sent it; an answer by which it is over names it. 0: they are not counted.</summary>
+        public long Ask { get; init; }
     }
 
     /// <summary>End this usage, and no other.</summary>
@@ -30,13 +33,21 @@ internal abstract record TokenAnswer(Guid TokenId) : IWireMessage
     public sealed record Activated(Guid TokenId, UsageRow Row) : TokenAnswer(TokenId);
 
     /// <summary>The ledger refused: the user has another open usage.</summary>
-    public sealed record UserHolds(Guid TokenId, Guid UsageId, UsageRow Other) : TokenAnswer(TokenId);
+    public sealed record UserHolds(Guid TokenId, Guid UsageId, UsageRow Other) : TokenAnswer(TokenId)
+    {
+        /// <inheritdoc cref="TokenInUse.Ask"/>
+        public long Ask { get; init; }
+    }
 
     /// <summary>The usage id already names another grant: an ended one, another user's, or one on another token.</summary>
     public sealed record UsageIdTaken(Guid TokenId, Guid UsageId, UsageRow Row) : TokenAnswer(TokenId);
 
     /// <summary>The token is lent under another usage id.</summary>
-    public sealed record TokenInUse(Guid TokenId, Guid UsageId, UsageRow Current) : TokenAnswer(TokenId);
+    public sealed record TokenInUse(Guid TokenId, Guid UsageId, UsageRow Current) : TokenAnswer(TokenId)
+    {
+        /// <summary>The ask that came to nothing, and never will come to anything. 0: it is not said which.</summary>
+        public long Ask { get; init; }
+    }
 
     /// <summary>The usage that was to be released has ended, durably; its end says how.</summary>
     public sealed record Ended(Guid TokenId, Usage Usage) : TokenAnswer(TokenId);
@@ -48,7 +59,11 @@ internal abstract record TokenAnswer(Guid TokenId) : IWireMessage
     /// <param name="TokenId">The token.</param>
     /// <param name="UsageId">The usage that the command named.</param>
     /// <param name="OutcomeUnknown">False only if nothing was sent to the database.</param>
-    public sealed record Failed(Guid TokenId, Guid UsageId, bool OutcomeUnknown) : TokenAnswer(TokenId);
+    public sealed record Failed(Guid TokenId, Guid UsageId, bool OutcomeUnknown) : TokenAnswer(TokenId)
+    {
+        /// <summary>The activation's ask, if its outcome is known: nothing. 0: it is not said which.</summary>
+        public long Ask { get; init; }
+    }
 
     /// <summary>How the token stands, after a change that no command asked for, or because it was woken.</summary>
     public sealed record Standing(Guid TokenId, long Fence, UsageRow? Current) : TokenAnswer(TokenId);

@@ -50,6 +50,9 @@ internal sealed class TokenMachine
     /// <summary>Answers given, each with the command it answers.</summary>
     public Action<TokenCommand, TokenAnswer> Answered { get; init; } = (_, _) => { };
 
+    /// <summary>Commands that it leaves to its next incarnation.</summary>
+    public Action<TokenCommand> LeftToTheNext { get; init; } = _ => { };
+
     /// <summary>The next write to the journal happens, but its answer is lost.</summary>
     public bool LoseNextJournalAnswer { get; set; }
 
@@ -156,7 +159,9 @@ internal sealed class TokenMachine
                 AnswerDecided();
                 break;
             case TokenStep.Recover:
-                Fail();
+                IsAlive = false;
+                if (_command is not null)
+                    LeftToTheNext(_command);
                 break;
             case TokenStep.ReadRows:
                 _next = () =>
@@ -183,8 +188,9 @@ internal sealed class TokenMachine
         {
             TokenStep.AnswerActivated => new TokenAnswer.Activated(_tokenId, current!),
             TokenStep.AnswerEnded(var ended) => new TokenAnswer.Ended(_tokenId, ended),
-            TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command)!.Value, current!),
-            TokenStep.AnswerUserHolds(var other) => new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command)!.Value, other),
+            TokenStep.AnswerInUse => new TokenAnswer.TokenInUse(_tokenId, UsageIdOf(command)!.Value, current!) { Ask = AskOf(command) },
+            TokenStep.AnswerUserHolds(var other) =>
+                new TokenAnswer.UserHolds(_tokenId, UsageIdOf(command)!.Value, other) { Ask = AskOf(command) },
             TokenStep.AnswerUsageIdTaken(var row) => new TokenAnswer.UsageIdTaken(_tokenId, UsageIdOf(command)!.Value, row),
             TokenStep.AnswerTooLate => new TokenAnswer.Failed(_tokenId, UsageIdOf(command)!.Value, OutcomeUnknown: true),
             TokenStep.AnswerNotMine => new TokenAnswer.NotMine(_tokenId, UsageIdOf(command)!.Value),
@@ -193,6 +199,8 @@ internal sealed class TokenMachine
         });
         _command = null;
     }
+
+    private static long AskOf(TokenCommand command) => command is TokenCommand.Activate activate ? activate.Ask : 0;
 
     private static Guid? UsageIdOf(TokenCommand command) => command switch
     {

@@ -79,7 +79,17 @@ public abstract class PoolFixture
         Pool.Tick(Now);
     }
 
-    private protected PoolEffect[] Take() => Pool.TakeEffects();
+    /// <summary>What the pool does, without the numbers of its asks.</summary>
+    private protected PoolEffect[] Take() =>
+    [
+        .. Pool.TakeEffects().Select(effect => effect is PoolEffect.TellToken { Command: TokenCommand.Activate ask } told
+            ? told with { Command = ask with { Ask = 0 } }
+            : effect),
+    ];
+
+    /// <summary>The numbers of the asks that the pool makes now.</summary>
+    private protected long[] TakeAsks() =>
+        [.. Pool.TakeEffects().OfType<PoolEffect.TellToken>().Select(told => told.Command).OfType<TokenCommand.Activate>().Select(ask => ask.Ask)];
 
     private protected (int Free, int Active, int Reserved, int Waiting) Books()
     {

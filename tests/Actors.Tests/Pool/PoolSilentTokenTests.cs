@@ -113,6 +113,53 @@ public sealed class PoolSilentTokenTests : PoolFixture
     }
 
     [Fact]
+    public void A_refusal_waits_for_no_ask_once_each_has_come_to_nothing()
+    {
+        var (first, again, other) = AskedThreeTimes();
+        Answer(UserHolds(other));
+        Assert.DoesNotContain(Take(), effect => effect is PoolEffect.Reply);
+        Answer(InUse(first));
+        Assert.DoesNotContain(Take(), effect => effect is PoolEffect.Reply);
+        Answer(InUse(again));
+        Assert.Contains(Reply("1", new PoolAnswer.UserAlreadyActive()), Take());
+    }
+
+    [Fact]
+    public void Who_is_refused_when_all_other_asks_have_come_to_nothing_is_told_at_once()
+    {
+        var (first, again, other) = AskedThreeTimes();
+        Answer(InUse(again));
+        Answer(InUse(first));
+        Take();
+        Answer(UserHolds(other));
+        Assert.Equal([Reply("1", new PoolAnswer.UserAlreadyActive())], Take());
+    }
+
+    [Fact]
+    public void An_answer_that_does_not_say_which_ask_it_answers_or_comes_twice_leaves_the_others_open()
+    {
+        var (first, _, other) = AskedThreeTimes();
+        Answer(InUse(0));
+        Answer(InUse(first));
+        Answer(InUse(first));
+        Answer(UserHolds(other));
+        Assert.DoesNotContain(Take(), effect => effect is PoolEffect.Reply);
+    }
+
+    [Fact]
+    public void What_nobody_knows_of_one_ask_is_not_known_by_answers_to_the_others()
+    {
+        var (first, again, other) = AskedThreeTimes();
+        Answer(new TokenAnswer.Failed(Make.Token(2), Make.Usage(1), OutcomeUnknown: true));
+        Tick(Second);
+        var last = Assert.Single(TakeAsks());
+        foreach (var ask in (long[])[first, again, other])
+            Answer(InUse(ask));
+        Answer(UserHolds(last));
+        Assert.DoesNotContain(Take(), effect => effect is PoolEffect.Reply);
+    }
+
+    [Fact]
     public void A_silent_token_is_lent_last_until_it_says_something()
     {
         Load(3);
@@ -189,4 +236,24 @@ public sealed class PoolSilentTokenTests : PoolFixture
         Take();
         Pool.LedgerChecked(answers: true, Now);
     }
+
+    /// <summary>A token that does not answer is asked twice, and then another one.</summary>
+    private (long First, long Again, long Other) AskedThreeTimes()
+    {
+        Load(3);
+        Activate(1);
+        var first = Assert.Single(TakeAsks());
+        Tick(UntilSilent);
+        var again = Assert.Single(TakeAsks());
+        Pool.LedgerChecked(answers: true, Now);
+        var other = Assert.Single(TakeAsks());
+        Assert.Equal(3, new[] { first, again, other }.Distinct().Count());
+        return (first, again, other);
+    }
+
+    private static TokenAnswer.TokenInUse InUse(long ask) =>
+        new(Make.Token(0), Make.Usage(1), Make.Row(Make.Open(0, 1, 9))) { Ask = ask };
+
+    private static TokenAnswer.UserHolds UserHolds(long ask) =>
+        new(Make.Token(2), Make.Usage(1), Make.Row(Make.Open(1, 1, 8) with { UserId = Make.User(1) })) { Ask = ask };
 }

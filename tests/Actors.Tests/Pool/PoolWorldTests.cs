@@ -223,8 +223,11 @@ public sealed class PoolWorldTests
                     _inboxes[token].Dequeue();
                     if (UsageIdOf(failing.Command) is { } usageId)
                     {
-                        Say(new TokenAnswer.Failed(
-                            failing.Command.TokenId, usageId, OutcomeUnknown: _machines[token] is { IsIdle: false } || Chance(50)), failing.Pool);
+                        var isUnknown = _machines[token] is { IsIdle: false } || Chance(50);
+                        Say(new TokenAnswer.Failed(failing.Command.TokenId, usageId, isUnknown)
+                        {
+                            Ask = !isUnknown && failing.Command is TokenCommand.Activate ask ? ask.Ask : 0,
+                        }, failing.Pool);
                     }
                 }
 
@@ -249,6 +252,11 @@ public sealed class PoolWorldTests
                     _machines[token] = machine = new TokenMachine(Make.Token(token), _ledger, _journals[token])
                     {
                         Answered = (_, answer) => Say(answer, _asking[token]),
+                        LeftToTheNext = command =>
+                        {
+                            if (_calm || !Chance(8))
+                                _inboxes[token].Enqueue((_now + Delay(1000), command, _asking[token]));
+                        },
                     };
                 }
 

@@ -31,20 +31,22 @@ public sealed class WireSerializerTests
             (object)new TokenEvent.TokenReleased(x.Item1, x.Item2, x.Item3, x.Item4.At, x.Item4.Reason)),
         [typeof(TokenState.Available)] = Maybe(AnyUsage).Select(x => (object)new TokenState.Available(x)),
         [typeof(TokenState.Active)] = AnyUsage.Select(x => (object)new TokenState.Active(x)),
-        [typeof(TokenCommand.Activate)] = Gen.Select(Id, Id, Id, Span, Maybe(AnyUsage)).Select(x =>
-            (object)new TokenCommand.Activate(x.Item1, x.Item2, x.Item3, x.Item4) { NotAfter = x.Item5?.StartedAt }),
+        [typeof(TokenCommand.Activate)] = Gen.Select(Id, Id, Id, Span, Maybe(AnyUsage), Gen.Long).Select(x =>
+            (object)new TokenCommand.Activate(x.Item1, x.Item2, x.Item3, x.Item4) { NotAfter = x.Item5?.StartedAt, Ask = x.Item6 }),
         [typeof(TokenCommand.Release)] = Gen.Select(Id, Id, Reason).Select(x =>
             (object)new TokenCommand.Release(x.Item1, x.Item2, x.Item3)),
         [typeof(TokenCommand.Wake)] = Id.Select(x => (object)new TokenCommand.Wake(x)),
         [typeof(TokenAnswer.Activated)] = Gen.Select(Id, Row).Select(x => (object)new TokenAnswer.Activated(x.Item1, x.Item2)),
-        [typeof(TokenAnswer.UserHolds)] = Gen.Select(Id, Id, Row).Select(x => (object)new TokenAnswer.UserHolds(x.Item1, x.Item2, x.Item3)),
+        [typeof(TokenAnswer.UserHolds)] = Gen.Select(Id, Id, Row, Gen.Long).Select(x =>
+            (object)new TokenAnswer.UserHolds(x.Item1, x.Item2, x.Item3) { Ask = x.Item4 }),
         [typeof(TokenAnswer.UsageIdTaken)] = Gen.Select(Id, Id, Row).Select(x =>
             (object)new TokenAnswer.UsageIdTaken(x.Item1, x.Item2, x.Item3)),
-        [typeof(TokenAnswer.TokenInUse)] = Gen.Select(Id, Id, Row).Select(x =>
-            (object)new TokenAnswer.TokenInUse(x.Item1, x.Item2, x.Item3)),
+        [typeof(TokenAnswer.TokenInUse)] = Gen.Select(Id, Id, Row, Gen.Long).Select(x =>
+            (object)new TokenAnswer.TokenInUse(x.Item1, x.Item2, x.Item3) { Ask = x.Item4 }),
         [typeof(TokenAnswer.Ended)] = Gen.Select(Id, AnyUsage).Select(x => (object)new TokenAnswer.Ended(x.Item1, x.Item2)),
         [typeof(TokenAnswer.NotMine)] = Gen.Select(Id, Id).Select(x => (object)new TokenAnswer.NotMine(x.Item1, x.Item2)),
-        [typeof(TokenAnswer.Failed)] = Gen.Select(Id, Id, Gen.Bool).Select(x => (object)new TokenAnswer.Failed(x.Item1, x.Item2, x.Item3)),
+        [typeof(TokenAnswer.Failed)] = Gen.Select(Id, Id, Gen.Bool, Gen.Long).Select(x =>
+            (object)new TokenAnswer.Failed(x.Item1, x.Item2, x.Item3) { Ask = x.Item4 }),
         [typeof(TokenAnswer.Standing)] = Gen.Select(Id, Gen.Long, Maybe(Row)).Select(x =>
             (object)new TokenAnswer.Standing(x.Item1, x.Item2, x.Item3)),
         [typeof(TokenChanged)] = Gen.Select(Id, Gen.Long, Maybe(AnyUsage)).Select(x => (object)new TokenChanged(x.Item1, x.Item2, x.Item3)),

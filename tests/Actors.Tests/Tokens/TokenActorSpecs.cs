@@ -1,4 +1,5 @@
 using Akka.Actor;
+using Akka.Event;
 using Akka.Cluster.Sharding;
 using Akka.Cluster.Tools.PublishSubscribe;
 using Akka.Persistence;
@@ -339,14 +340,35 @@ public sealed class TokenActorSpecs : FaultyPersistence
     }
 
     [Fact]
+    public async Task An_answer_says_which_ask_came_to_nothing_for_certain()
+    {
+        var token = await StartAsync();
+        _ledger.With(model => model.Open(new OpenUsage(Make.Usage(9), Make.Token(8), Make.User(2), 1, Make.Lease)));
+        token.Tell(Activate(2) with { Ask = 7 }, TestActor);
+        Assert.Equal(7, (await ExpectMsgAsync<TokenAnswer.UserHolds>()).Ask);
+
+        await LendAsync(token, 1);
+        token.Tell(Activate(3) with { Ask = 8 }, TestActor);
+        Assert.Equal(8, (await ExpectMsgAsync<TokenAnswer.TokenInUse>()).Ask);
+    }
+
+    [Theory]
+    [InlineData(false, 7)]
+    [InlineData(true, 0)]
+    public async Task A_failure_says_which_ask_it_was_if_that_came_to_nothing(bool outcomeUnknown, long ask)
+    {
+        var token = await StartAsync();
+        _ledger.Failure = LedgerDouble.Unavailable(outcomeUnknown);
+        token.Tell(Activate(1) with { Ask = 7 }, TestActor);
+        Assert.Equal(ask, (await ExpectMsgAsync<TokenAnswer.Failed>()).Ask);
+    }
+
+    [Fact]
     public async Task An_actor_that_is_behind_its_row_recovers_and_adopts_it()
     {
         var token = await StartAsync();
         _ledger.With(model => model.Open(new OpenUsage(Make.Usage(9), Token, Make.User(9), 1, Make.Lease)));
-        await WatchAsync(token);
-        token.Tell(Activate(1), TestActor);
-        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
-        await ExpectTerminatedAsync(token);
+        await LeavesToTheNextAsync(token, Activate(1));
         var next = Start();
         next.Tell(Activate(1), TestActor);
         Assert.Equal(Make.Usage(9), (await ExpectMsgAsync<TokenAnswer.TokenInUse>()).Current.Usage.UsageId);
@@ -432,10 +454,7 @@ public sealed class TokenActorSpecs : FaultyPersistence
         var token = await StartAsync();
         await LendAsync(token, 1);
         _ledger.With(model => model.Close(new CloseUsage(Make.Usage(1), EndReason.Cleared, default)));
-        await WatchAsync(token);
-        token.Tell(Activate(1), TestActor);
-        await ExpectMsgAsync(new TokenAnswer.Failed(Token, Make.Usage(1), OutcomeUnknown: true));
-        await ExpectTerminatedAsync(token);
+        await LeavesToTheNextAsync(token, Activate(1));
         token = await StartAsync();
         token.Tell(Activate(1), TestActor);
         Assert.Equal(EndReason.Cleared, (await ExpectMsgAsync<TokenAnswer.UsageIdTaken>()).Row.Usage.End!.Reason);
@@ -652,6 +671,18 @@ public sealed class TokenActorSpecs : FaultyPersistence
         await _pool.ExpectMsgAsync<TokenAnswer.Standing>();
         await SyncAsync(token);
         return token;
+    }
+
+    /// <summary>The actor ends and answers nothing: what it was told goes where undelivered commands go.</summary>
+    private async Task LeavesToTheNextAsync(IActorRef token, TokenCommand command)
+    {
+        var letters = CreateTestProbe();
+        Sys.EventStream.Subscribe(letters, typeof(DeadLetter));
+        await WatchAsync(token);
+        token.Tell(command, TestActor);
+        await ExpectTerminatedAsync(token);
+        var letter = await letters.FishForMessageAsync<DeadLetter>(letter => letter.Message is TokenCommand);
+        Assert.Equal((command, TestActor, token), ((TokenCommand)letter.Message, letter.Sender, letter.Recipient));
     }
 
     private async Task StopAsync(IActorRef token)
