@@ -7,13 +7,15 @@ namespace TokenManager.Actors;
 /// </summary>
 public interface ITokenGateway
 {
-    /// <summary>Lends a free token to a user, within 4.25 s.</summary>
+    /// <summary>
+    /// Lends a free token to a user. The pool is asked for 4.25 s; what ledger or cache must still say then may add 5 s.
+    /// </summary>
     /// <param name="userId">Who it is for; not the nil UUID.</param>
     /// <param name="usageId">The caller's idempotency key, or null to have one made.</param>
     /// <param name="cancellationToken">Stops waiting, not the activation.</param>
     Task<ActivateResult> ActivateAsync(Guid userId, Guid? usageId, CancellationToken cancellationToken);
 
-    /// <summary>Ends the named usage, and no other, within 4.25 s.</summary>
+    /// <summary>Ends the named usage, and no other, within the same time.</summary>
     /// <param name="tokenId">The token.</param>
     /// <param name="usageId">Which of its usages.</param>
     /// <param name="cancellationToken">Stops waiting, not the release.</param>

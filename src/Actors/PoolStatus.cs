@@ -8,7 +8,7 @@ namespace TokenManager.Actors;
 /// <param name="Active">Lent.</param>
 /// <param name="Reserved">An activation of theirs is under way.</param>
 /// <param name="Waiting">Requests that wait for anything.</param>
-/// <param name="NextRelease">Until the earliest release that is due; null when none is.</param>
+/// <param name="NextRelease">Until the lease that ends first is over: zero if it is overdue, null when nothing is lent.</param>
 public sealed record PoolStatus(
     int Total, int Free, int Active, int Reserved, int Waiting, TimeSpan? NextRelease) : IWireMessage
 {

@@ -14,7 +14,7 @@ public abstract record ActivateResult
     public sealed record UserAlreadyActive : ActivateResult;
 
     /// <summary>Every token is in use.</summary>
-    /// <param name="RetryAfter">Until the earliest release that is known; never negative.</param>
+    /// <param name="RetryAfter">Until the earliest release that is known, or the whole lease if none is; never negative.</param>
     public sealed record PoolExhausted(TimeSpan RetryAfter) : ActivateResult;
 
     /// <summary>The usage id belongs to another user, or to a usage that has ended.</summary>

@@ -340,7 +340,7 @@ internal sealed class TokenGateway(
 
     private static TimeSpan Sooner(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
-    /// <summary>The only place that Asks.</summary>
+    /// <summary>The only place here that Asks; a convention test names the others.</summary>
     /// <returns>Null if there was no answer in time.</returns>
     private static async Task<object?> AskAsync(
         IActorRef actor, object message, TimeSpan timeout, CancellationToken cancellationToken)

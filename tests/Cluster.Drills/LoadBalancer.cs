@@ -67,8 +67,8 @@ internal sealed class LoadBalancer : IAsyncDisposable
         defaults
             mode http
             timeout connect 1s
-            timeout client 30s
-            timeout server 30s
+            timeout client 75s
+            timeout server 75s
             timeout check 900ms
 
         frontend api

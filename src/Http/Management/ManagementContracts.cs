@@ -61,7 +61,7 @@ public sealed record ManagementMessage(string Message);
 /// <param name="Reserved">An activation of theirs is under way.</param>
 /// <param name="InFlight">Activations and releases whose outcome is not known yet.</param>
 /// <param name="Waiting">Requests that wait for anything.</param>
-/// <param name="NextRelease">Seconds until the earliest release that is due; null when none is.</param>
+/// <param name="NextRelease">Seconds until the lease that ends first is over: 0 if it is overdue, null when nothing is lent.</param>
 /// <param name="RebuiltAt">When this pool read the ledger for the first time, by the database's clock.</param>
 /// <param name="Node">The address of the node where the pool is.</param>
 public sealed record PoolFigures(
